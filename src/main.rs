@@ -1,5 +1,5 @@
 //! Faultline's command line. It reads arguments and files, runs scenarios on threads, and prints;
-//! `scenarios` decides what a run is and means.
+//! `scenarios` defines runs and their results.
 
 // The only crate that uses the outside world.
 #![allow(

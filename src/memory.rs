@@ -24,12 +24,12 @@ const fn is_usual(align: usize, size: usize) -> bool {
 
 #[allow(unsafe_code, reason = "an allocator is an unsafe trait; each call is passed on as it came")]
 // SAFETY: every call goes to mimalloc with the arguments that came, so its guarantees are ours; the
-// alignment is left out where every block has it. The null pointer, the one result that is not passed
-// on, ends the process.
+// alignment is left out where every block has it. The null pointer, the one result that is not
+// passed on, ends the process.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         given(match is_usual(layout.align(), layout.size()) {
-            // SAFETY: any size may be asked for.
+            // SAFETY: any size may be requested.
             true => unsafe { mi_malloc(layout.size()) }.cast(),
             // SAFETY: the caller keeps the contract.
             false => unsafe { MiMalloc.alloc(layout) },
@@ -43,7 +43,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         given(match is_usual(layout.align(), layout.size()) {
-            // SAFETY: any size may be asked for.
+            // SAFETY: any size may be requested.
             true => unsafe { mi_zalloc(layout.size()) }.cast(),
             // SAFETY: the caller keeps the contract.
             false => unsafe { MiMalloc.alloc_zeroed(layout) },

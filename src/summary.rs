@@ -272,7 +272,7 @@ fn behind(errors: &BTreeMap<String, u64>, count: u64, rest: &str) -> String {
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
-/// The faults. Those that differ in their moments only are one item.
+/// The faults. Faults that differ only in their moments are one item.
 fn faults(page: &mut Page, record: &RunRecord) {
     let mut items: Vec<(Vec<String>, String)> = Vec::new();
     for planned in &record.faults {
@@ -294,7 +294,7 @@ fn faults(page: &mut Page, record: &RunRecord) {
     page.items("faults", &items, FAULTS);
 }
 
-/// When a fault struck, if it did, and what it was and came to.
+/// The moment of a fault, if it was injected, and its description and effect.
 fn fault_in_words(planned: &PlannedFault) -> (Option<String>, String) {
     let Fate::Fired { at_ns, injected, without_effect, suppressed } = &planned.fate else {
         return (None, format!("{}: {}", what(&planned.fault), fate(&planned.fate)));
@@ -353,7 +353,7 @@ pub(crate) fn pasteable(command: &str) -> String {
     format!("{} {arguments}", shell(&program))
 }
 
-/// The head of what was interrupted: that nothing was wrong so far is no verdict.
+/// The head of an interrupted run: without findings so far, it is not a verdict.
 pub(crate) fn stopped(outcome: Outcome, style: Style) -> String {
     match outcome {
         Outcome::Pass | Outcome::Vacuous => {

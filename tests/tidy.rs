@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// No file is longer, and of so many only one is longer than [`USUAL`].
+/// No file is longer than this, and only one in [`ONE_IN`] files is longer than [`USUAL`].
 const LONGEST: usize = 650;
 const USUAL: usize = 400;
 const ONE_IN: usize = 20;

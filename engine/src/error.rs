@@ -1,5 +1,5 @@
-//! What the protocol answers (`Errors`). An error code is part of normal operation: it is never a
-//! panic, which means a bug of ours, and never a violation, which is what a check finds.
+//! The error codes of responses (`Errors`). An error code is part of normal operation: never a
+//! panic, which is a defect of Faultline, and never a violation, which is the finding of a check.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ macro_rules! error_codes {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it means.
+            /// Its meaning.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }

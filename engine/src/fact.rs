@@ -38,7 +38,7 @@ pub enum Fact {
         as_leader: bool,
         /// The leader epoch of the replica.
         leader_epoch: LeaderEpoch,
-        /// The batch as it is in the log.
+        /// The batch as stored in the log.
         batch: Bytes,
     },
     /// A log was cut.
@@ -293,7 +293,7 @@ pub enum Fact {
         /// The leader, if there is one.
         leader: Option<BrokerId>,
     },
-    /// A member of the quorum stands for election.
+    /// A member of the quorum became a candidate.
     QuorumCandidate {
         /// The epoch; for a pre-vote the present one.
         epoch: LeaderEpoch,
@@ -420,7 +420,7 @@ pub enum ClientFact {
         /// The records in order.
         records: Vec<u64>,
     },
-    /// An idempotent producer goes on under this id and epoch.
+    /// An idempotent producer has a new id or epoch.
     Identified {
         /// The id.
         producer_id: i64,
@@ -445,29 +445,30 @@ pub enum ClientFact {
         /// The epoch.
         producer_epoch: i16,
     },
-    /// `beginTransaction` returned. The records that the same process reports as [`Self::Sent`] from
-    /// here to [`Self::TransactionEnded`] belong to the transaction.
+    /// `beginTransaction` returned. The records that the same process reports as [`Self::Sent`]
+    /// from here to [`Self::TransactionEnded`] belong to the transaction.
     TransactionBegun {
         /// The number that the application gave to the transaction: that of its first record,
         /// unique in a run.
         transaction: u64,
     },
-    /// The application calls `commitTransaction` or `abortTransaction`. After a commit that threw, an
-    /// abort may follow.
+    /// The application calls `commitTransaction` or `abortTransaction`. After a commit that threw,
+    /// an abort may follow.
     TransactionEnding {
         /// The number of the transaction.
         transaction: u64,
         /// Whether to commit; otherwise to abort.
         commit: bool,
     },
-    /// The application is done with a transaction. An application that crashes does not report this.
+    /// The application is done with a transaction. An application that crashes does not report
+    /// this.
     TransactionEnded {
         /// The number of the transaction.
         transaction: u64,
         /// The outcome, as far as the application knows.
         outcome: TransactionOutcome,
-        /// The error because of which the transaction is not committed, or not known to be; `None` if
-        /// there was none.
+        /// The error because of which the transaction is not committed, or not known to be; `None`
+        /// if there was none.
         error: Option<ErrorCode>,
     },
     /// A batch failed, and its callbacks ran, in order.
@@ -476,7 +477,7 @@ pub enum ClientFact {
         partition: Option<TopicPartition>,
         /// The last error in a response, or an error of the client itself.
         error: ErrorCode,
-        /// Whether it may have been written all the same.
+        /// Whether it may have been written nevertheless.
         maybe_written: bool,
         /// The records in order.
         records: Vec<u64>,

@@ -24,7 +24,7 @@ macro_rules! reaches {
                 }
             }
 
-            /// What it is, in one line.
+            /// Its description in one line.
             pub const fn summary(self) -> &'static str {
                 match self {
                     $(Self::$reach => $doc.trim_ascii(),)*
@@ -90,7 +90,7 @@ reaches! {
     TransactionNotOpen = "transaction_not_open",
     /// A leader refused the marker of a coordinator that had been replaced.
     CoordinatorFenced = "coordinator_fenced",
-    /// A marker came to a leader where its producer had no transaction open.
+    /// A leader received a marker although the producer had no open transaction there.
     MarkerWithoutTransaction = "marker_without_transaction",
     /// A produce request waited for the coordinator to verify its partitions (KIP-890).
     ProduceVerified = "produce_verified",
@@ -102,7 +102,7 @@ reaches! {
     TransactionAbortedForNext = "transaction_aborted_for_next",
     /// A coordinator aborted a transaction that was open for too long.
     TransactionTimedOut = "transaction_timed_out",
-    /// A new coordinator went on with a transaction that another had decided.
+    /// A new coordinator completed a transaction that another one had decided.
     TransactionTakenOver = "transaction_taken_over",
     /// A coordinator refused a producer whose transactional id another has (KIP-98).
     ZombieRefused = "zombie_refused",

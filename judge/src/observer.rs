@@ -6,8 +6,8 @@ use crate::evidence::{Missing, Moment, Observed, Setup, View};
 use engine::fact::Fact;
 use machine::NodeId;
 
-/// Keeps the evidence of a run and hands each observation to all checks. Plain data: a clone goes on
-/// by itself.
+/// Keeps the evidence of a run and hands each observation to all checks. Plain data: a clone goes
+/// on by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Observer {
     view: View,
@@ -26,7 +26,7 @@ impl Observer {
         &self.view
     }
 
-    /// What the checks have found so far.
+    /// The findings of the checks so far.
     pub fn findings(&self) -> &Findings {
         &self.findings
     }
@@ -67,9 +67,9 @@ impl Observer {
         self.view.wants_disks()
     }
 
-    /// Reads the disks of the replicas that restarted. Has to be called before the next observation,
-    /// even one of the same event: the only controller of a cluster leads, and commits the first
-    /// record of its epoch, in the step that loads its log.
+    /// Reads the disks of the replicas that restarted. Has to be called before the next
+    /// observation, even one of the same event: the only controller of a cluster leads, and commits
+    /// the first record of its epoch, in the step that loads its log.
     pub fn look_at(&mut self, disks: &impl Disks) {
         self.view.look_at(disks);
     }

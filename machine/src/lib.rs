@@ -1,4 +1,4 @@
-//! The contract between a process and whatever hosts it.
+//! The contract between a process and its host.
 //!
 //! A [`Process`] is a value with one entry, [`Process::handle`]. Its only inputs are the time, a
 //! message, timer or connection event, and the [`Disk`] that it is given; its only outputs go to

@@ -71,7 +71,7 @@ pub enum CloseReason {
     Refused,
     /// The other end closed it (end of file).
     Closed,
-    /// The other end does not know the connection any more (ECONNRESET).
+    /// The peer no longer knows the connection (ECONNRESET).
     Reset,
 }
 
@@ -106,7 +106,7 @@ impl Lane {
         [Self::Network, Self::Request, Self::Replication, Self::Control, Self::Background];
 }
 
-/// What a process knows when it starts.
+/// The information that a process has at its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Boot {
     /// The node that it runs on.

@@ -38,7 +38,7 @@ pub fn text(name: &str) -> Result<&'static str, Box<Diagnostic>> {
     found.map(|(_, text)| text).ok_or_else(|| Box::new(unknown(name)))
 }
 
-/// Reads a scenario file, which may extend those that go by their names.
+/// Reads a scenario file, which may extend scenarios by name.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn parse(
     parse_beyond((file, text), load, false)
 }
 
-/// Reads a scenario file, with `beyond_kafka = true` if asked for.
+/// Reads a scenario file, with `beyond_kafka = true` if `beyond_kafka` is true.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Every check catches a wrong rule: for each there is a rule whose corruption it notices in a run
-//! found by random search, while the same run under Kafka's rules keeps it quiet. The converse holds
-//! as well: each rule names the check that notices its corruption, or why none can.
+//! found by random search, while the same run under Kafka's rules keeps it quiet. The converse
+//! holds as well: each rule names the check that notices its corruption, or why none can.
 //!
 //! Unlike the entries of the museum these are not bugs that shipped; they show that the checks keep
 //! what they promise, all the way from a process to a verdict.
@@ -28,7 +28,7 @@ struct Corruption {
     set: &'static [&'static str],
 }
 
-/// Scenarios that bring about what the swarm does not.
+/// Scenarios that reach states which the swarm does not reach.
 const DIRECTED: &[(&str, &str)] = &[
     ("cut-after-append", include_str!("directed/cut-after-append.toml")),
     ("fenced-follower", include_str!("directed/fenced-follower.toml")),
@@ -64,8 +64,8 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "no-faults",
         set: &[],
     },
-    // A follower that does not cut, or does not append, fetches what it has again without a wait. That
-    // exceeds what a run may do before `converges` would report what is missing.
+    // A follower that does not cut, or does not append, fetches what it has again without a wait.
+    // That exceeds what a run may do before `converges` would report what is missing.
     Corruption {
         check: "no-livelock",
         rule: "truncate_to",
@@ -169,7 +169,7 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "lost-answers",
         set: &[],
     },
-    // The new records are taken for copies of old ones.
+    // The new records are treated as duplicates of old ones.
     Corruption {
         check: "acknowledged-survives",
         rule: "keeps_sequences",
@@ -270,8 +270,8 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
-    // Since KIP-966 nothing is committed while the ISR is below its minimum, and what is parked times
-    // out (`Partition.isUnderMinIsr`). Without that rule its outcome is decided here.
+    // Since KIP-966 nothing is committed while the ISR is below its minimum, and what is parked
+    // times out (`Partition.isUnderMinIsr`). Without that rule its outcome is decided here.
     Corruption {
         check: "enough-in-sync",
         rule: "outcome_when_replicated",
@@ -311,7 +311,7 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
-    // What has stayed in the log is reported as not written.
+    // Records that are in the log are reported as not written.
     Corruption {
         check: "nothing-unsent",
         rule: "outcome_when_replicated",
@@ -343,7 +343,7 @@ const CORRUPTIONS: &[Corruption] = &[
         scenario: "swarm",
         set: &[],
     },
-    // Too strict rather than too lenient: what a follower fetches never counts.
+    // Too strict rather than too lenient: fetches of followers never count.
     Corruption {
         check: "converges",
         rule: "is_present_life",
@@ -480,8 +480,8 @@ fn caught(corruption: &Corruption, seed: u64) -> Option<Resolved> {
     let mut scenario = scenario(corruption.scenario);
     let set: Vec<String> = corruption.set.iter().map(ToString::to_string).collect();
     scenario.set_all(&set).expect("these can be set");
-    // A corruption shows under the settings of the file, and within few seeds where disks and clocks
-    // do what they should.
+    // A corruption shows under the settings of the file, and within few seeds where disks and
+    // clocks do what they should.
     if let Some(swarm) = &mut scenario.swarm {
         swarm.draw_settings = false;
         swarm.families.retain(|family| !family.is_of_disk_or_clock());
@@ -559,8 +559,8 @@ fn every_rule_names_the_check_that_notices_its_corruption() {
     }
 }
 
-/// S7: the error after an append is one of Kafka before KIP-966. What is parked when the ISR becomes
-/// too small is not committed, and times out.
+/// S7: the error after an append is one of Kafka before KIP-966. What is parked when the ISR
+/// becomes too small is not committed, and times out.
 #[test]
 fn nothing_is_committed_while_the_isr_is_too_small() {
     let resolved = Resolved {

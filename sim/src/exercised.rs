@@ -1,4 +1,4 @@
-//! What a run has exercised: effects on nodes and messages. Scheduling a fault is not an effect.
+//! The effects on nodes and messages that a run has exercised. Scheduling a fault is not an effect.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ macro_rules! effects {
                 }
             }
 
-            /// What it is, in one line.
+            /// Its description in one line.
             pub const fn summary(self) -> &'static str {
                 match self {
                     $(Self::$effect => concat!($($doc),*).trim_ascii(),)*

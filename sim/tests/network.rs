@@ -1,4 +1,4 @@
-//! What connections guarantee, and what they do not.
+//! The guarantees of connections, and their limits.
 
 mod toy;
 

@@ -158,7 +158,7 @@ impl Comparison {
 }
 
 impl Condition {
-    /// What a condition has to look like.
+    /// The expected form of a condition.
     pub const EXPECTED: &'static str = "a condition such as \"hw(orders-0) >= 500\" or \
          \"time > 2s and unacked(orders) >= 20\"";
 
@@ -166,7 +166,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// What is wrong, and at which column.
+    /// The defect and its column.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let mut cursor = Cursor::new(text);
         let condition = any(&mut cursor)?;

@@ -10,7 +10,7 @@ use std::ops::Range;
 pub struct Diagnostic {
     /// What kind of mistake it is.
     pub kind: Kind,
-    /// What is wrong and what was expected.
+    /// The defect and the expected text.
     pub message: String,
     /// The file; none if the mistake is in no file.
     pub file: Option<String>,

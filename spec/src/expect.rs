@@ -1,4 +1,4 @@
-//! The expected outcome of a run, and what the run has to reach on the way.
+//! The expected outcome of a run, and the steps that the run has to reach.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -70,14 +70,14 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// What a setting has to look like.
+    /// The expected form of a setting.
     pub const EXPECTED: &'static str = "a property and its value, such as \"acks=1\"";
 
     /// Reads `acks=1`.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
+    /// The defect in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((property, value)) if !property.trim().is_empty() => {

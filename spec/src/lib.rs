@@ -49,7 +49,7 @@ use engine::config::TopicConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A scenario: a world, what its clients do, and what goes wrong.
+/// A scenario: a world, its clients and its faults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "A Faultline scenario")]
@@ -101,7 +101,7 @@ pub struct Scenario {
     /// The expected outcome of a run.
     #[serde(default)]
     pub expect: Expect,
-    /// What a run has to reach; otherwise it is vacuous.
+    /// The steps that a run has to reach; otherwise it is vacuous.
     #[serde(default)]
     pub must_reach: Vec<MustReach>,
 }

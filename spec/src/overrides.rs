@@ -37,7 +37,7 @@ pub const OWN: &[(&str, &str)] = &[
 const SHARED_ID: &str = "transactions.shared.id";
 
 impl Scenario {
-    /// Applies `settings` one after the other, each written `KEY=VALUE`, and checks the whole
+    /// Applies `settings` one after another, each written `KEY=VALUE`, and checks the whole
     /// again. Returns the warnings.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ const WORDS: &[&str] = &[
 ];
 
 impl Target {
-    /// What a target has to look like.
+    /// The expected form of a target.
     pub const EXPECTED: &'static str = "a target: leader(orders-0), follower(orders-0), \
          followers(..), replicas(..), coordinator(..), controller, standby, broker 2, controller 101, client 1001, \
          any broker, all brokers, all controllers, all servers, clients, producers, consumers or \
@@ -145,7 +145,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is wrong, and at which column.
+    /// The defect and its column.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let mut cursor = Cursor::new(text);
         let first = cursor.word();

@@ -10,7 +10,7 @@ pub struct TextError {
     pub at: usize,
     /// How many bytes the place has.
     pub length: usize,
-    /// What is wrong and what was expected.
+    /// The defect and the expected text.
     pub message: String,
     /// The nearest valid word, if there is one.
     pub nearest: Option<&'static str>,

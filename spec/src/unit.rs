@@ -14,7 +14,7 @@ use std::fmt;
 pub struct Time(pub Span);
 
 impl Time {
-    /// What a time has to look like.
+    /// The expected form of a time.
     pub const EXPECTED: &'static str = text::TIME;
 
     /// `n` milliseconds.
@@ -36,7 +36,7 @@ impl Time {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
+    /// The defect in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         text::span_from_text(text).map(Self)
     }
@@ -54,7 +54,7 @@ impl fmt::Display for Time {
 pub struct Share(pub u32);
 
 impl Share {
-    /// What a share has to look like.
+    /// The expected form of a share.
     pub const EXPECTED: &'static str = text::SHARE;
     /// The whole.
     pub const WHOLE: Self = Self(text::WHOLE);
@@ -63,7 +63,7 @@ impl Share {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words.
+    /// The defect in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         text::share_from_text(text).map(Self)
     }

@@ -29,7 +29,7 @@ fn kafka_refuses_what_it_refused_and_nothing_else() {
             Some(refusal) if !verdict.accepts => {
                 let told = refusal.to_string();
                 let mut named = verdict.set.keys().chain(&verdict.names_also);
-                // Of several that are set, those that the rule is about.
+                // The properties among the set ones to which the rule refers.
                 let all = verdict.set.len() == 1 && !named.clone().all(|name| told.contains(name));
                 if all || !named.any(|name| told.contains(name)) {
                     wrong.push(format!("{line}\n    does not name all: {told}"));

@@ -93,7 +93,7 @@ impl Folder {
         }
     }
 
-    /// Writes a file of JSON, whole or not at all.
+    /// Writes a JSON file completely or not at all.
     pub(super) fn write_json(
         &self,
         name: &str,

@@ -90,7 +90,7 @@ fn no_summary_sends_its_reader_elsewhere() {
     }
 }
 
-/// What is printed of a scenario is a file that runs as the scenario does; it may be extended, too.
+/// A printed scenario is a file with the same runs as the scenario, and can be extended.
 #[test]
 fn a_scenario_is_printed_as_a_file() {
     let folder = Folder::new("print");

@@ -56,7 +56,7 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
     assert!(ended.err.contains("replaces the report of seeds 3..4 that was there\n"));
     assert!(contents(&folder, "four") == one, "the same bytes");
 
-    // The numbers of a run are those that the run itself prints.
+    // The numbers of a run are equal to those that the run itself prints.
     let study = fs::read_to_string(folder.path().join("one/study.jsonl")).expect("readable");
     let runs: Vec<Value> =
         study.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON")).collect();

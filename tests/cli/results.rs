@@ -40,7 +40,7 @@ fn a_run_leaves_a_directory_that_replays_after_the_file_has_changed() {
     assert!(fs::read_to_string(results.join("latest/history.jsonl")).unwrap().lines().count() > 50);
 }
 
-/// Two scenarios may come to the same run to the last event, and differ in what is expected of it.
+/// Two scenarios may have the same run up to the last event, and different expectations.
 #[test]
 fn another_run_of_the_same_digest_keeps_its_results() {
     let folder = Folder::new("results-alike");
@@ -95,7 +95,7 @@ fn seeds_that_pass_leave_nothing_and_are_summed_up() {
     assert_eq!(one.code, Some(0), "{one:#?}");
 }
 
-/// U4: what a setting permits is no plain pass, in a run and in the sums of many.
+/// U4: a run with permitted losses is no plain pass, by itself and in the sums of many.
 #[test]
 fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     let folder = Folder::new("losses");
@@ -130,7 +130,7 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
     assert!(account.contains("crash") || account.contains("lost its power"), "{account}");
 }
 
-/// A15: what is missing has names, a screenful of it is printed, and all of it is in explain.md.
+/// A15: missing items have names; a screenful of them is printed, and explain.md has all.
 #[test]
 fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
     const PARTITIONS: usize = 60;
@@ -175,8 +175,8 @@ fn a_violation_is_explained_under_its_signature() {
     assert!(top.contains(&format!("under the signature `{signature}`")), "{top}");
 }
 
-/// U5, U8: a fault has one name everywhere, a story is named, and the first screen has no counters of
-/// the simulator.
+/// U5, U8: a fault has one name everywhere, a story is named, and the first screen has no counters
+/// of the simulator.
 #[test]
 fn faults_and_stories_have_one_name_in_every_result() {
     let folder = Folder::new("names");

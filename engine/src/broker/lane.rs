@@ -30,7 +30,7 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | TransactionTimer::TimedOut
                 | TransactionTimer::ExpiredIds => Lane::Background,
             },
-            // A broker whose disk hangs goes on with its heartbeats.
+            // A broker whose disk hangs still sends heartbeats.
             BrokerTimer::Heartbeat
             // If the next input is a message, the broker uses the lane of the message.
             | BrokerTimer::Loopback(_)

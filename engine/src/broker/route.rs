@@ -331,7 +331,7 @@ fn lane_of_message(message: &Message) -> Lane {
     let Message::Response { body, .. } = message else { return Lane::Request };
     match owner_of(body) {
         Owner::Fetchers => Lane::Replication,
-        // A broker whose disk hangs goes on with its heartbeats.
+        // A broker whose disk hangs still sends heartbeats.
         Owner::Lifecycle | Owner::Verification => Lane::Network,
         Owner::Quorum
         | Owner::IsrChanges

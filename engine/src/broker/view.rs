@@ -14,7 +14,7 @@ pub struct PartitionView {
     pub leader: Option<BrokerId>,
     /// The leader's epoch; -1 if the replica does not know it.
     pub leader_epoch: LeaderEpoch,
-    /// The version of what it knows; -1 if nothing.
+    /// The version of its metadata; -1 if it has none.
     pub partition_epoch: PartitionEpoch,
     /// The committed in-sync replicas; empty unless it leads.
     pub isr: Vec<BrokerId>,
@@ -58,7 +58,7 @@ impl Broker {
         }
     }
 
-    /// What the follower's log end is, as far as the leader of `id` knows; `None` if this broker
+    /// The log end offset of the follower, as known to the leader of `id`; `None` if this broker
     /// does not lead, or has not heard of the follower.
     pub fn follower_end(&self, id: TopicPartition, follower: BrokerId) -> Option<Offset> {
         self.parts.replicas.partitions.hosted.get(&id)?.follower_end(follower)

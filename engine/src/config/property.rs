@@ -14,7 +14,7 @@ pub enum PropertyError {
 
 /// A type that a property can have.
 pub trait Property: Sized {
-    /// What a value has to look like.
+    /// The expected form of a value.
     const EXPECTED: &'static str;
 
     /// Reads a value; `None` if it is not [`Property::EXPECTED`].

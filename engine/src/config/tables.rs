@@ -94,13 +94,13 @@ properties! {
         "replica.fetch.wait.max.ms" replica_fetch_wait_max: Span = Span::millis(500);
         /// how many bytes end that wait.
         "replica.fetch.min.bytes" replica_fetch_min_bytes: u32 = 1;
-        /// how many bytes of one partition a follower asks for.
+        /// how many bytes of one partition a follower requests.
         "replica.fetch.max.bytes" replica_fetch_max_bytes: u32 = 1 << 20;
-        /// how many bytes a follower asks for.
+        /// how many bytes a follower requests.
         "replica.fetch.response.max.bytes" replica_fetch_response_max_bytes: u32 = 10 << 20;
         /// how long a follower waits after an error.
         "replica.fetch.backoff.ms" replica_fetch_backoff: Span = Span::secs(1);
-        /// how long a follower waits for an answer.
+        /// how long a follower waits for a response.
         "replica.socket.timeout.ms" replica_socket_timeout: Span = Span::secs(30);
         /// how often high watermarks are written.
         "replica.high.watermark.checkpoint.interval.ms" high_watermark_checkpoint: Span =
@@ -146,7 +146,7 @@ properties! {
         "transaction.state.log.segment.bytes" transaction_log_segment_bytes: u32 = 100 << 20;
         /// how many bytes a new coordinator reads at once.
         "transaction.state.log.load.buffer.size" transaction_log_load_buffer: u32 = 5 << 20;
-        /// the longest `transaction.timeout.ms` that a producer may ask for.
+        /// the longest `transaction.timeout.ms` that a producer may request.
         "transaction.max.timeout.ms" transaction_max_timeout: Span = Span::secs(900);
         /// how often transactions that are open for too long are looked for.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms" transaction_abort_interval:
@@ -263,11 +263,11 @@ properties! {
         "auto.offset.reset" auto_offset_reset: Reset = Reset::Latest;
         /// how many bytes end the wait of a fetch.
         "fetch.min.bytes" fetch_min_bytes: u32 = 1;
-        /// how many bytes to ask for.
+        /// how many bytes a fetch requests.
         "fetch.max.bytes" fetch_max_bytes: u32 = 50 << 20;
         /// how long a broker lets a fetch wait.
         "fetch.max.wait.ms" fetch_max_wait: Span = Span::millis(500);
-        /// how many bytes of one partition to ask for.
+        /// how many bytes of one partition a fetch requests.
         "max.partition.fetch.bytes" max_partition_fetch_bytes: u32 = 1 << 20;
         /// how many records one poll returns.
         "max.poll.records" max_poll_records: u32 = 500;

@@ -10,7 +10,7 @@ use crate::rules::Rulebook;
 pub(super) struct Decision<R> {
     /// The changes, in order; either all are committed, or none.
     pub(super) records: Vec<MetadataRecord>,
-    /// The response, or whatever else the decision yields.
+    /// The response, or another result of the decision.
     pub(super) response: R,
 }
 

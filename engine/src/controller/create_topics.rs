@@ -32,7 +32,7 @@ impl Cluster<'_> {
         for topic in &request.topics {
             *names.entry(&topic.name).or_default() += 1;
         }
-        // Of a name that is there several times the response has one entry.
+        // A name that occurs several times has one entry in the response.
         let mut named = BTreeSet::new();
         let topics = request
             .topics

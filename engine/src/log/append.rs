@@ -32,7 +32,7 @@ pub struct AppendInfo {
     pub rolled: bool,
     /// The first offset of the log, which a follower's first append may move.
     pub log_start: i64,
-    /// The bytes as they are in the log.
+    /// The bytes as stored in the log.
     pub batch: Bytes,
 }
 
@@ -68,14 +68,14 @@ pub enum Led {
     Duplicate {
         /// The batch in the log.
         batch: BatchMeta,
-        /// Whether a new segment was begun for it all the same.
+        /// Whether a new segment was begun for it nevertheless.
         rolled: bool,
     },
     /// It was refused.
     Refused {
         /// Why.
         error: ErrorCode,
-        /// Whether a new segment was begun for it all the same.
+        /// Whether a new segment was begun for it nevertheless.
         rolled: bool,
     },
 }
@@ -103,8 +103,8 @@ impl Log {
     }
 
     /// The same for a batch of a client or a marker: `admit` decides by what the log knows of its
-    /// producer. It comes after the steps that Kafka takes before it, so that a duplicate may assign an
-    /// epoch and begin a segment.
+    /// producer. It comes after the steps that Kafka takes before it, so that a duplicate may
+    /// assign an epoch and begin a segment.
     ///
     /// # Errors
     ///

@@ -95,7 +95,7 @@ impl TestDisk {
         name.map_or(Ok(()), |(path, _)| self.reach(path))
     }
 
-    /// Removes the names of a file, or of a directory and what is in it.
+    /// Removes the names of a file, or of a directory and its content.
     fn remove_all(&mut self, path: &str) -> Result<(), DiskError> {
         let kept = |other: &str| other != path && within(path, other).is_none();
         let before = self.names.len() + self.dirs.len();

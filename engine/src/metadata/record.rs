@@ -58,7 +58,7 @@ pub enum MetadataRecord {
     NoOp,
     /// A block of producer ids was given to a broker (KIP-730).
     ProducerIds {
-        /// The broker that asked for it.
+        /// The broker that requested it.
         broker: BrokerId,
         /// The epoch of its registration.
         broker_epoch: BrokerEpoch,

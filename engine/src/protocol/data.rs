@@ -132,7 +132,7 @@ pub struct FetchRequest {
     pub min_bytes: u32,
     /// At most this many bytes over all partitions, but at least one batch.
     pub max_bytes: u32,
-    /// What the reader may see.
+    /// The isolation level of the reader.
     pub isolation: Isolation,
     /// The fetch session that the request belongs to (KIP-227).
     pub session: FetchMetadata,
@@ -223,7 +223,7 @@ pub struct AbortedTransaction {
 pub struct ListOffsetsRequest {
     /// The follower, or `None` for a consumer. For a follower, "latest" is the log end.
     pub replica: Option<BrokerId>,
-    /// What the reader may see.
+    /// The isolation level of the reader.
     pub isolation: Isolation,
     /// What to look up.
     pub partitions: Vec<ListOffset>,
@@ -237,8 +237,8 @@ pub struct ListOffset {
     /// The leader epoch that the client knows, to be fenced by.
     pub current_leader_epoch: Option<LeaderEpoch>,
     /// Milliseconds since the Unix epoch, or one of [`super::LATEST_TIMESTAMP`],
-    /// [`super::EARLIEST_TIMESTAMP`], [`super::MAX_TIMESTAMP`], [`super::EARLIEST_LOCAL_TIMESTAMP`] and
-    /// [`super::LATEST_TIERED_TIMESTAMP`].
+    /// [`super::EARLIEST_TIMESTAMP`], [`super::MAX_TIMESTAMP`], [`super::EARLIEST_LOCAL_TIMESTAMP`]
+    /// and [`super::LATEST_TIERED_TIMESTAMP`].
     pub timestamp: i64,
 }
 

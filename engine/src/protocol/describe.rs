@@ -173,7 +173,7 @@ impl TransactionState {
         matches!(self, Self::PrepareCommit | Self::PrepareAbort)
     }
 
-    /// Whether the last transaction is over.
+    /// Whether the last transaction has ended.
     pub const fn is_complete(self) -> bool {
         matches!(self, Self::CompleteCommit | Self::CompleteAbort)
     }

@@ -11,9 +11,9 @@ pub struct FetchMetadata {
 }
 
 impl FetchMetadata {
-    /// The id that stands for no session.
+    /// The id that means no session.
     pub const NO_SESSION: i32 = 0;
-    /// A full fetch that asks for a session.
+    /// A full fetch that requests a session.
     pub const INITIAL: Self = Self { session_id: Self::NO_SESSION, epoch: 0 };
     /// A fetch without a session, such as those of the metadata quorum.
     pub const SESSIONLESS: Self = Self { session_id: Self::NO_SESSION, epoch: -1 };
@@ -24,7 +24,7 @@ impl FetchMetadata {
         self.epoch == 0 || self.is_final()
     }
 
-    /// Whether the request ends its session, if any, and asks for no other.
+    /// Whether the request ends its session, if any, and requests no other.
     pub fn is_final(self) -> bool {
         self.epoch == -1
     }
@@ -44,7 +44,7 @@ impl FetchMetadata {
         Self { epoch, ..self }
     }
 
-    /// A full fetch that ends the session and asks for a new one.
+    /// A full fetch that ends the session and requests a new one.
     pub fn anew(self) -> Self {
         Self { epoch: 0, ..self }
     }

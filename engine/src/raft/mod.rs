@@ -54,7 +54,7 @@ use role::{Leader, Role};
 /// The directory of the metadata log.
 pub const DIR: &str = "__cluster_metadata-0";
 
-/// How many bytes a fetch of the metadata log asks for (`MAX_FETCH_SIZE_BYTES`).
+/// The maximum size of a fetch of the metadata log (`MAX_FETCH_SIZE_BYTES`).
 const FETCH_BYTES: u32 = 8 << 20;
 
 /// How long a leader parks a fetch (`MAX_FETCH_WAIT_MS`).

@@ -117,7 +117,7 @@ impl Outgoing {
         self.channels.on_opened(conn).is_some()
     }
 
-    /// A response has arrived, so its connection has room. Returns the request that it answers.
+    /// Handles a response, after which its connection has room. Returns its request.
     pub(super) fn on_response(
         &mut self,
         now: Mono,
@@ -143,7 +143,7 @@ impl Outgoing {
         ended.into_iter().flat_map(|disconnected| self.fail(disconnected)).collect()
     }
 
-    /// Fails what was in flight on a connection and what was queued for it.
+    /// Fails the requests that were in flight on a connection or queued for it.
     fn fail(&mut self, disconnected: Disconnected<RequestId>) -> Vec<Failed> {
         let Disconnected { peer, failed, .. } = disconnected;
         let unsent = self.unsent.remove(&peer).into_iter().flatten().map(|unsent| unsent.id);

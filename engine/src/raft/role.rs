@@ -16,7 +16,7 @@ pub(super) enum Role {
         /// The leader that it followed, to which it returns if it could not win.
         followed: Option<BrokerId>,
     },
-    /// It stands for election.
+    /// It is a candidate.
     Candidate {
         /// The votes received.
         votes: Votes,

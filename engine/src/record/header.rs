@@ -38,7 +38,7 @@ pub(super) const TRANSACTIONAL_BIT: i16 = 1 << 4;
 pub(super) const CONTROL_BIT: i16 = 1 << 5;
 pub(super) const DELETE_HORIZON_BIT: i16 = 1 << 6;
 
-/// What the timestamps of a batch mean (`message.timestamp.type`, KIP-32).
+/// The meaning of a batch's timestamps (`message.timestamp.type`, KIP-32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimestampType {
     /// `CreateTime`: the producer set them.

@@ -1,4 +1,4 @@
-//! What a reader of committed data may see (`UnifiedLog.lastStableOffset`; KIP-98).
+//! The records that readers of committed data may read (`UnifiedLog.lastStableOffset`; KIP-98).
 
 use crate::ids::Offset;
 

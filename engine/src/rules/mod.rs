@@ -212,21 +212,21 @@ rules! {
     /// Whether the outcome of a record applies to the present coordinator epoch (KAFKA-9777).
     is_of_present_coordinator(written: transaction::Written) -> bool =
         transaction::is_of_this_coordinator;
-    /// Whether a transactional id goes on waiting for a record that was not written.
+    /// Whether a transactional id continues to wait for a record that was not written.
     stays_pending(unwritten: transaction::Unwritten) -> bool = transaction::stays_pending;
     /// How far a new coordinator reads its log.
     load_to(ends: transaction::LogEnds) -> Offset = transaction::load_to;
     /// Whether a coordinator that gives a partition up forgets its transactional ids (KAFKA-9307).
     forgets_ids(epoch: LeaderEpoch) -> bool = transaction::forgets_ids;
-    /// Whether a new coordinator goes on with a transaction in this state (KAFKA-5131).
+    /// Whether a new coordinator completes a transaction in this state (KAFKA-5131).
     finishes_when_loaded(state: TransactionState) -> bool = transaction::finishes_when_loaded;
-    /// What a coordinator makes of a leader's response to a marker.
+    /// The reaction of a coordinator to a leader's response to a marker.
     after_marker(error: ErrorCode) -> transaction::Marked = transaction::after_marker;
     /// Whether a record names the next producer id (KAFKA-20310).
     records_next_producer_id(rotates: bool) -> bool = transaction::records_next_producer_id;
     /// What ListOffsets returns as the latest offset (KIP-207).
     latest_offset(latest: read::Latest) -> Result<Offset, ErrorCode> = read::latest_offset;
-    /// What a reader at this position gets (KAFKA-2334).
+    /// The result of a read at this position (KAFKA-2334).
     read_position(position: read::Position) -> read::Answer = read::position;
     /// Whether a fetch session repeats an unchanged high watermark (FL-2).
     repeats_high_watermark(request: session::Renamed) -> bool = session::repeats_high_watermark;

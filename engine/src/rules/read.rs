@@ -41,7 +41,7 @@ pub struct Position {
     pub log_end: Offset,
 }
 
-/// What a fetch returns.
+/// The result of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Records from the position up to the bound.

@@ -15,7 +15,7 @@ pub struct Sent<'a> {
     pub first: i32,
     /// The sequence of its last record.
     pub last: i32,
-    /// What the leader knows of the producer.
+    /// The leader's state of the producer.
     pub known: &'a Producer,
 }
 

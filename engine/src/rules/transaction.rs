@@ -268,9 +268,10 @@ pub fn load_to(ends: LogEnds) -> Offset {
     ends.log_end
 }
 
-/// Whether a coordinator that gives a partition up in `epoch` forgets its transactional ids: it does, as
-/// another coordinator changes them from then on. One that kept them would prefer them, when it comes to
-/// coordinate the partition again, to what the other has written (KAFKA-9307, KAFKA-10614).
+/// Whether a coordinator that gives a partition up in `epoch` forgets its transactional ids: it
+/// does, as another coordinator changes them from then on. One that kept them would prefer them,
+/// when it comes to coordinate the partition again, to what the other has written (KAFKA-9307,
+/// KAFKA-10614).
 pub fn forgets_ids(epoch: LeaderEpoch) -> bool {
     let _ = epoch;
     true
@@ -283,7 +284,7 @@ pub fn finishes_when_loaded(state: TransactionState) -> bool {
     state.is_prepared()
 }
 
-/// What a coordinator makes of a leader's response to a marker.
+/// The reaction of a coordinator to a leader's response to a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marked {
     /// The marker is written, or not needed.
@@ -294,8 +295,8 @@ pub enum Marked {
     Superseded,
 }
 
-/// What a coordinator makes of a leader's response to a marker. The marker is sent again without
-/// limit after any error except the two that say that another coordinator has taken over.
+/// The reaction of a coordinator to a leader's response to a marker. The marker is sent again
+/// without limit after any error except the two that say that another coordinator has taken over.
 pub fn after_marker(error: ErrorCode) -> Marked {
     match error {
         ErrorCode::None => Marked::Done,

@@ -40,7 +40,7 @@ impl Check for Admitted {
                 self.seen.resize(index + 1, 0);
             }
             let from = std::mem::replace(&mut self.seen[*index], partition.states.len());
-            // The first state is what the partition was created with.
+            // The first state is that of the creation of the partition.
             for place in from.max(1)..partition.states.len() {
                 let (before, state) = (&partition.states[place - 1], &partition.states[place]);
                 let joined = &state.isr - &before.isr;

@@ -68,7 +68,7 @@ fn changed(
     let batches = &view.partitions[log].batches;
     let transitions = view.coordinators.get(known).transitions.iter().rev();
     let own = transitions.filter(is_in_log(view, at, log));
-    // The last record, or, while that is waiting to be replicated, the one before it.
+    // The last record, or the previous one while the last one is not replicated.
     let mut last: Option<Offset> = None;
     for it in own {
         last = last.or(Some(it.offset));

@@ -36,7 +36,7 @@ pub enum Ground {
     Never,
     /// A replica lacks a batch that it should have.
     Gone {
-        /// What is known about the batch.
+        /// The state of the batch.
         witness: Witness,
         /// The entry of [`crate::evidence::Partition::losses`].
         loss: Option<u32>,

@@ -62,7 +62,7 @@ fn hash(topic: usize, key: &[u8]) -> u64 {
     let mut digest = Digest::default();
     digest.fold(topic as u64);
     digest.fold_bytes(key);
-    // Zero stands for an empty slot.
+    // Zero marks an empty slot.
     (digest.value() as u64).max(1)
 }
 

@@ -93,7 +93,7 @@ pub trait Check {
         let _ = (view, at, fact, effect, out);
     }
 
-    /// The run is over.
+    /// The run has ended.
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         let _ = (view, end, out);
     }

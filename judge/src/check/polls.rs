@@ -5,10 +5,11 @@
 //! (KIP-320), moves the consumer, which then skips records or reads them again. That requires a
 //! loss of records before the position, permitted or not, or a log that starts above the position.
 //!
-//! A consumer that is not moved must go on in the same log that it has read so far.
+//! A consumer that is not moved must continue in the log that it has read so far.
 //!
-//! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a broker that serves
-//! a log that is not the leader's, and a consumer that mishandles positions within batches.
+//! Catches a corrupted `read_position`, `has_to_validate` or `check_leader_epoch` (KIP-320), a
+//! broker that serves a log that is not the leader's, and a consumer that mishandles positions
+//! within batches.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{Effect, Fate, Moment, Partition, Piece, Reader, View};

@@ -59,7 +59,7 @@ fn delivered(view: &View, at: &Moment, reader: usize, out: &mut Findings) {
 
 const UNREPLICATED: &str = "records were delivered whose commit was not replicated";
 
-/// What is wrong with the delivery of a part of a batch.
+/// The defect in the delivery of a part of a batch.
 fn wrong(partition: &Partition, piece: Piece) -> Option<&'static str> {
     let fate = partition.fate(piece.batch)?;
     // `delivered-stays` checks batches that have left the line.

@@ -1,8 +1,8 @@
 //! The sequences of an idempotent producer's batches follow one another in a log, and its epoch
 //! never decreases (KIP-98, KIP-360).
 //!
-//! Catches a corrupted `check_sequence`, `check_producer_epoch` or `keeps_producers`, and a leader that
-//! appends a copy.
+//! Catches a corrupted `check_sequence`, `check_producer_epoch` or `keeps_producers`, and a leader
+//! that appends a copy.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::batch::sequence;
@@ -78,7 +78,7 @@ fn check(view: &View, end: &End, index: usize, partition: &Partition, out: &mut 
     }
 }
 
-/// What is wrong with a batch after the one before of its producer, if anything.
+/// The defect of a batch after the previous one of its producer, if there is one.
 fn wrong(before: Sequence, own: Sequence) -> Option<&'static str> {
     let is_marker = own.first < 0;
     let next = match before.last {

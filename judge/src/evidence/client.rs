@@ -156,7 +156,7 @@ impl View {
         let before = it.position.replace(to);
         let last = it.seen.last().copied().filter(|_| !it.is_moved);
         it.is_asked = false;
-        // What holds only markers, or what is aborted, does not say in which log it was read.
+        // Markers and aborted records do not show in which log they were read.
         it.is_moved &= self.pieces.is_empty();
         it.shown = it.shown.max(to);
         it.seen.extend_from_slice(&self.pieces);

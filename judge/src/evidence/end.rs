@@ -32,7 +32,7 @@ pub struct End {
     /// The log directory of each replica, by partition and replica, on nodes with an offline
     /// directory.
     dirs: BTreeMap<(usize, usize), String>,
-    /// What the healed cluster still lacks at the deadline.
+    /// The defects of the healed cluster at the deadline.
     pub missing: Vec<Missing>,
     /// What the logs hold of each transaction, by its index in [`super::ClientTransactions::all`].
     pub tallies: Vec<Tally>,
@@ -43,7 +43,7 @@ pub struct End {
 pub struct Missing {
     /// When the lack was found, in nanoseconds: at the deadline.
     pub at: u64,
-    /// What is missing, in words.
+    /// The defect in words.
     pub what: String,
     /// The partition concerned; the metadata log if a node lacks metadata. `None`: no partition.
     pub about: Option<(ClusterId, TopicPartition)>,
@@ -51,7 +51,7 @@ pub struct Missing {
     pub held_by: Option<HeldBy>,
 }
 
-/// A transaction that holds up readers or producers.
+/// A transaction that blocks readers or producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBy {
     /// The partition in which it is open, or that of `__transaction_state` which has its state: an
@@ -188,8 +188,8 @@ impl End {
         view.offline_dirs().find(is_its)
     }
 
-    /// The bad sector because of which a partition lacks replicas in sync: every follower that is out of
-    /// sync was started with it at the beginning of its last segment, and cannot append.
+    /// The bad sector because of which a partition lacks replicas in sync: every follower that is
+    /// out of sync was started with it at the beginning of its last segment, and cannot append.
     pub fn bad_head_of<'v>(&self, view: &'v View, partition: usize) -> Option<&'v Spoil> {
         let it = &view.partitions[partition];
         let out_of_sync = &ReplicaSet::first_of(it.replicas.len()) - &it.state()?.isr;

@@ -1,4 +1,4 @@
-//! Processes that ended themselves because they could not go on, and the causes.
+//! Processes that stopped by themselves because they could not continue, and the causes.
 
 use super::observed::{Change, Fault, FaultKind, Moment};
 use super::spoil::last_name;
@@ -79,8 +79,8 @@ impl FailedDir {
 }
 
 impl View {
-    /// The cause for which a process ended itself now. The reason that the process gives counts only
-    /// if faults confirm it.
+    /// The cause for which a process ended itself now. The reason that the process gives counts
+    /// only if faults confirm it.
     pub(super) fn cause_of_halt(&self, moment: &Moment, why: &str) -> Option<Cause> {
         if let Some(cause) = self.cause_in_disk(moment.node, Some(TopicPartition::METADATA), why) {
             return Some(cause);
@@ -97,8 +97,9 @@ impl View {
         (why == UNREGISTERED && hindered).then_some(Cause::Unregistered)
     }
 
-    /// The cause that a disk of the node is, for an error or a halt. A broker that stops because its
-    /// last directory is offline gives no other reason, so errors of its directories count as well.
+    /// The cause that a disk of the node is, for an error or a halt. A broker that stops because
+    /// its last directory is offline gives no other reason, so errors of its directories count as
+    /// well.
     fn cause_in_disk(
         &self,
         node: NodeId,
@@ -151,8 +152,8 @@ impl View {
         })
     }
 
-    /// Records that a call to the disk failed in a log directory of a node, with the partition whose
-    /// log was concerned, if known.
+    /// Records that a call to the disk failed in a log directory of a node, with the partition
+    /// whose log was concerned, if known.
     pub(super) fn log_dir_failed(
         &mut self,
         moment: &Moment,

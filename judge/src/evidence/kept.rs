@@ -18,7 +18,7 @@ pub enum Kept {
         /// Whether the host lost power afterwards, so that the records are there only by the sync.
         power_lost: bool,
     },
-    /// Everything: the process died, and its host kept what it had written.
+    /// Everything: the process was killed, and its host kept its writes.
     Written,
     /// The records that had been synced when the host lost power.
     Synced,

@@ -202,7 +202,7 @@ impl Records {
         self.renumbered.entry(number).or_default().push(at);
     }
 
-    /// When a record was sent under another epoch or id than before, in order.
+    /// The times at which records were sent under another epoch or id than before, in order.
     pub fn renumberings(&self, number: u64) -> &[u64] {
         self.renumbered.get(&number).map_or(&[], Vec::as_slice)
     }

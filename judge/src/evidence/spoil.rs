@@ -82,7 +82,7 @@ impl View {
         let Some(index) = self.partitions.iter().position(is_its) else { return };
         let partition = &mut self.partitions[index];
         let replica = partition.replica(moment.node);
-        // Compaction makes segments smaller than what was appended to them.
+        // Compaction makes segments smaller than the appended batches.
         let topic = partition.topic.and_then(|topic| self.setup.topics.get(topic));
         let is_compacted = topic.is_some_and(|topic| topic.compacted);
         let mut bad = partition.lose_sector(replica, base, at);

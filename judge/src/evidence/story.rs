@@ -54,7 +54,7 @@ pub enum Happening {
         /// Those that it proposed.
         to: ReplicaSet,
     },
-    /// The controller refused what the leader had proposed.
+    /// The controller refused the leader's proposal.
     Refused(ErrorCode),
     /// The replica was admitted to the ISR although it lacked committed records.
     Admitted {

@@ -22,15 +22,15 @@ use std::collections::BTreeMap;
 /// Everything observed so far.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// What was configured.
+    /// The configuration.
     pub setup: Setup,
     /// All partitions, metadata logs included.
     pub partitions: Vec<Partition>,
     /// The committed metadata of each cluster.
     pub metadata: BTreeMap<ClusterId, Metadata>,
-    /// What clients did with each record.
+    /// The calls and callbacks of clients for each record.
     pub records: Records,
-    /// What applications did with transactions.
+    /// The transactions of applications.
     pub transactions: ClientTransactions,
     /// What coordinators of transactions wrote.
     pub coordinators: Coordinators,
@@ -64,8 +64,8 @@ pub struct View {
     pub(super) endings: BTreeMap<NodeId, Change>,
     /// When each process that runs was started.
     pub(crate) started: BTreeMap<NodeId, u64>,
-    /// The log directories that failed since their node started last, which stay offline until it is
-    /// started again.
+    /// The log directories that failed since their node started last, which stay offline until it
+    /// is started again.
     pub(super) failed_dirs: BTreeMap<NodeId, Vec<FailedDir>>,
     /// The losses of replicas with lost disks and corrupted sectors.
     pub(super) spoils: Vec<Spoil>,
@@ -75,7 +75,7 @@ pub struct View {
     pub(super) running: BTreeMap<NodeId, u16>,
 }
 
-/// What a fact changed in the view.
+/// The change of the view by a fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing, or nothing that a check needs.
@@ -116,7 +116,7 @@ pub enum Effect {
         reported: Offset,
         /// The log end offset now.
         end: Offset,
-        /// What the disk must have kept.
+        /// The state that the disk must have kept.
         kept: Kept,
     },
     /// A log was cut; see [`View::cut`].

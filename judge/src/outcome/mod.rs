@@ -86,7 +86,7 @@ pub struct Violation {
     pub partition: String,
     /// The offset, if the violation is about one.
     pub offset: Option<i64>,
-    /// What is wrong, in one line.
+    /// The finding in one line.
     pub summary: String,
     /// How it happened: which broker acknowledged which record, in which epoch, with which ISR, and
     /// which fault followed.

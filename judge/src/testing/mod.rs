@@ -54,7 +54,7 @@ pub(crate) struct History {
     pub without_log: Vec<(u16, TopicPartition)>,
     /// The controllers at the end.
     pub controllers: Vec<ControllerAtEnd>,
-    /// What the healed cluster lacks.
+    /// The defects of the healed cluster.
     pub missing: Vec<Missing>,
     /// The livelock of the run, in words.
     pub livelock: Option<String>,
@@ -361,7 +361,8 @@ impl History {
         self.append(leader, partition, true, epoch, bytes);
     }
 
-    /// A leader appends records of an idempotent producer: its id, its epoch and the first sequence.
+    /// A leader appends records of an idempotent producer: its id, its epoch and the first
+    /// sequence.
     pub(crate) fn write_as(
         &mut self,
         leader: u16,

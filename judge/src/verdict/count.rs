@@ -5,7 +5,7 @@ use crate::evidence::{End, Fate, Outcome, Promise, Record, View, records};
 use crate::outcome::Counts;
 use std::collections::BTreeSet;
 
-/// Counts what became of the records.
+/// Counts the outcomes of records.
 pub(super) fn counts(view: &View, end: &End) -> Counts {
     let unplaced = view.records.unplaced;
     let mut counts = Counts { sent: unplaced, failed: unplaced, ..Counts::default() };
@@ -45,7 +45,7 @@ pub(super) fn counts(view: &View, end: &End) -> Counts {
     counts
 }
 
-/// The records that stand in a log and whose transactions are not committed there.
+/// The records in a log whose transactions are not committed there.
 fn hidden(view: &View) -> BTreeSet<u64> {
     let with_transactions = view.partitions.iter().filter(|it| it.transactions.any());
     let batches = with_transactions.flat_map(|it| it.line.iter().map(move |batch| (it, *batch)));

@@ -44,7 +44,7 @@ pub struct Judgement {
     pub violations: Vec<Violation>,
     /// Anomalies that a setting allows after what happened.
     pub permitted: Vec<Permitted>,
-    /// What the run does not decide, and why.
+    /// The open questions of the run, and the reasons.
     pub unknown: Vec<String>,
     /// The partitions of the workload that were not read back to their end, by name.
     pub not_read_back: Vec<String>,
@@ -71,7 +71,7 @@ type Broken<'a> = BTreeMap<(&'static str, &'static str, Option<usize>), Vec<&'a 
 /// What one hazard excuses in one partition is one permission, whichever checks found it.
 type Excused<'a> = BTreeMap<(&'static str, Option<usize>), Vec<(&'a Finding, String)>>;
 
-/// Judges what the checks found.
+/// Judges the findings of the checks.
 pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
     let mut broken = Broken::new();
     let mut permitted = Excused::new();
@@ -240,7 +240,7 @@ fn events(view: &View, group: &[&Finding]) -> Vec<u64> {
     events
 }
 
-/// What the run does not decide.
+/// The open questions of the run.
 fn unknown(view: &View, end: &End) -> Vec<String> {
     let mut unknown = Vec::new();
     let open = view.records.iter().filter(|(_, record)| record.outcome == Outcome::Open).count();

@@ -42,7 +42,7 @@ impl Seeds {
     }
 }
 
-/// Why a study has fewer seeds than were asked for.
+/// The reason why a study has fewer seeds than requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
@@ -66,7 +66,7 @@ impl Why {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CutShort {
-    /// The seeds that were asked for.
+    /// The requested seeds.
     pub asked: Seeds,
     /// Why the study ended before all of them had run.
     pub why: Why,

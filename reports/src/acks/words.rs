@@ -184,7 +184,7 @@ pub fn idempotence(on: &SettingSummary, off: &SettingSummary) -> String {
     )
 }
 
-/// What idempotence does to latencies, in a sentence; nothing if none is known.
+/// The effect of idempotence on latencies in a sentence; empty if it is unknown.
 pub(super) fn price_of_idempotence(on: &SettingSummary, off: &SettingSummary) -> String {
     let (with, without) = (&on.latency, &off.latency);
     if with.count == 0 || without.count == 0 {

@@ -53,7 +53,7 @@ pub enum Shape {
     Square,
     /// A triangle with its base below.
     Triangle,
-    /// A square that stands on a corner.
+    /// A square on its corner.
     Diamond,
     /// An upright line.
     Tick,

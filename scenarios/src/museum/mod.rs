@@ -43,7 +43,7 @@ pub struct Bug {
     pub id: &'static str,
     /// Whether a release fixes it.
     pub status: Status,
-    /// What goes wrong.
+    /// The defect.
     pub summary: &'static str,
     /// Where it is described: an address, or a page of this project.
     pub source: &'static str,

@@ -55,7 +55,7 @@ pub(super) fn keep_followers_of_any_leader(new: NewEpoch) -> bool {
     new.led.is_some()
 }
 
-/// FL-2, as Kafka 4.1 to 4.4 ship it: what a session has sent is known to its fetcher.
+/// FL-2, as in Kafka 4.1 to 4.4: a session assumes that the fetcher knows everything it has sent.
 pub(super) fn send_high_watermark_once(_: Renamed) -> bool {
     false
 }
@@ -66,7 +66,8 @@ pub(super) fn lead_from_the_directory_before(directory: NamedDirectory) -> bool 
     directory.was_online
 }
 
-/// FL-4, as in Kafka 2.5 to 4.4: a producer that a leader does not know may begin with any sequence.
+/// FL-4, as in Kafka 2.5 to 4.4: a producer that a leader does not know may begin with any
+/// sequence.
 pub(super) fn begin_anywhere_if_unknown(sequence: Sequence) -> Result<(), ErrorCode> {
     let is_unknown = sequence.known_epoch == NO_PRODUCER_EPOCH;
     if is_unknown { Ok(()) } else { check_sequence(sequence) }
@@ -97,8 +98,8 @@ pub(super) fn hand_out_the_block_in_use(next_producer_id: i64) -> i64 {
     (next_producer_id - PRODUCER_IDS).max(0)
 }
 
-/// Before librdkafka 1.9.0: a producer drops a partition, and its sequences, for which the metadata names
-/// no leader.
+/// Before librdkafka 1.9.0: a producer drops a partition, and its sequences, for which the metadata
+/// names no leader.
 pub(super) fn forget_sequences_without_a_leader(has_leader: bool) -> bool {
     has_leader
 }

@@ -60,7 +60,7 @@ pub(super) fn strikes(fault: &Fault, seed: u64, board: &Board, roster: &Roster) 
                 }
             });
             let each = possible.iter().flat_map(|fault| match fault {
-                // Its hosts restart one after the other, so it stays one fault.
+                // Its hosts restart one after another, so that it remains one fault.
                 sim::Fault::PowerLoss(PowerLoss { stagger: Some(_), .. }) => vec![fault.clone()],
                 fault => fault.each(),
             });

@@ -74,7 +74,7 @@ pub struct Reads {
 pub struct Notice {
     /// The process, such as `consumer 1002`.
     pub node: String,
-    /// What it did and why.
+    /// The notice in words.
     pub what: String,
 }
 

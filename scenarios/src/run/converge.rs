@@ -62,7 +62,7 @@ pub(super) fn partitions(
 /// Something that the run still lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lack {
-    /// What is missing, by name.
+    /// The missing items, by name.
     pub(super) what: String,
     /// The partition concerned; see [`judge::evidence::Missing::about`].
     pub(super) about: Option<(ClusterId, TopicPartition)>,
@@ -150,7 +150,7 @@ fn partitions_behind(
     cluster: ClusterId,
     image: &MetadataImage,
 ) -> impl Iterator<Item = Lack> {
-    // While producers go on, replicas are always a little behind.
+    // While producers write, replicas always lag a little.
     let sends = |(_, owes)| matches!(owes, Some(Owed::Records(_)));
     let is_still_written = unfinished_producers(run).any(sends);
     let topics = image.topics();
@@ -176,8 +176,8 @@ fn partitions_behind(
     })
 }
 
-/// The partitions with an open transaction, which holds back `read_committed` readers. The cluster has to
-/// end it once its time is over.
+/// The partitions with an open transaction, which holds back `read_committed` readers. The cluster
+/// has to end it once its time is over.
 fn open_transactions(run: &Simulation, cluster: ClusterId) -> impl Iterator<Item = Lack> + '_ {
     let partitions = run.evidence.view().partitions.iter().enumerate();
     let of_workload = partitions.filter(move |(_, it)| it.cluster == cluster && it.topic.is_some());
@@ -256,8 +256,8 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
         .map(|(node, owes)| waits_for_coordinator(run, node).unwrap_or_else(|| owes_of(node, owes)))
 }
 
-/// A producer whose calls time out one after the other, in a cluster that has healed: its coordinator
-/// does not come to an end with its last transaction.
+/// A producer whose calls time out one after the other, in a cluster that has healed: its
+/// coordinator does not come to an end with its last transaction.
 fn waits_for_coordinator(run: &Simulation, node: NodeId) -> Option<Lack> {
     let Some(Application::Transactional(app)) = run.world.process(node).and_then(Node::client)
     else {

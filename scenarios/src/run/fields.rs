@@ -212,7 +212,7 @@ fn changes(bytes: &bytes::Bytes, name: Name<'_>) -> Value {
     changes.collect()
 }
 
-/// What a client did or saw.
+/// A call or an observation of a client.
 fn client(fact: &ClientFact, name: Name<'_>) -> Option<Value> {
     Some(match fact {
         ClientFact::Sent { record, partition, acks } => json!({

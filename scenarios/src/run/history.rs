@@ -1,4 +1,4 @@
-//! The facts of a run in order of time; what clients did and saw as lines of JSON.
+//! The facts of a run in order of time; calls and observations of clients as lines of JSON.
 
 use engine::Kafka;
 use engine::error::ErrorCode;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use sim::{Observation, Seen, SimTime};
 use std::collections::BTreeMap;
 
-/// The history of a run. Collected only if asked for; it changes nothing in the run.
+/// The history of a run. It is collected only if requested, and does not change the run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// When the load began; times are counted from then.
@@ -154,7 +154,7 @@ impl History {
         self.events.iter().map(|(at, _, node, fact)| (*at, *node, fact))
     }
 
-    /// What clients did and saw, each line an object.
+    /// The calls and observations of clients, each line an object.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.events.iter().filter_map(|(at, event, node, fact)| {
             let Fact::Client(fact) = fact else { return None };

@@ -189,7 +189,7 @@ impl Measure {
         }
     }
 
-    /// Ends the load. Waits for partitions go on.
+    /// Ends the load. Waits for partitions continue.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
         let places: Vec<Place> = self.partitions.keys().copied().collect();
@@ -314,7 +314,7 @@ mod tests {
                 measure.on_fact(at(ms), HERE, &fact);
             }
             measure.end(at(healed));
-            // A producer whose load was cut short goes on.
+            // A producer whose load was cut short continues.
             measure.on_fact(at(healed + 1), HERE, &sent(4, 1));
             measure.on_fact(at(healed + 500), HERE, &confirmed(&[4]));
             measure.finish()

@@ -50,14 +50,14 @@ use std::collections::BTreeMap;
 pub struct RunOutcome {
     /// The verdict.
     pub verdict: Verdict,
-    /// Trace and history; empty unless they were asked for.
+    /// Trace and history; empty unless requested.
     pub account: Account,
     /// The fate of the fault plan.
     pub plan: Vec<PlannedFault>,
     /// The injected faults of those that the seed drew, with nodes in place of roles.
     pub struck: Vec<Fault>,
-    /// Everything that was injected and took effect, as a plan by itself: the same nodes at the same
-    /// moments. See [`crate::plan::frozen`].
+    /// Everything that was injected and took effect, as a plan by itself: the same nodes at the
+    /// same moments. See [`crate::plan::frozen`].
     pub resolved: Vec<Fault>,
     /// Numbers about the run itself.
     pub stats: Stats,
@@ -117,7 +117,7 @@ pub fn attempt(resolved: &Resolved) -> RunOutcome {
 }
 
 fn attempted(resolved: &Resolved) -> RunOutcome {
-    // What was checked when it was read is not wrong now; then it is paired with nothing.
+    // The settings were checked when they were read, so that this cannot fail.
     let Some(scenario) = resolved.scenario.paired().unwrap_or_default() else {
         return make(resolved, Faults::Own);
     };

@@ -87,7 +87,7 @@ impl ReadsMeasure {
         }
     }
 
-    /// Ends the load. Waits of consumers go on.
+    /// Ends the load. Waits of consumers continue.
     pub(super) fn end(&mut self, now: SimTime) {
         self.ended = Some(now);
     }

@@ -49,7 +49,7 @@ pub enum Phase {
     Converge,
     /// Everything is read back.
     ReadBack,
-    /// The run is over.
+    /// The run has ended.
     Over,
 }
 
@@ -72,7 +72,7 @@ pub struct Simulation {
     pub(super) progress: Progress,
     pub(super) event_budget: EventBudget,
     next_note: SimTime,
-    /// What the step in progress brings; kept with the history only.
+    /// The observations of the step in progress; collected only with the history.
     pub(super) upcoming: Option<Upcoming>,
     pub(super) reached: Reached,
     pub(super) phase: Phase,
@@ -85,7 +85,7 @@ pub struct Simulation {
     converged: SimTime,
     /// An error of the run itself, which leaves it undecided.
     pub(super) unknown: Vec<String>,
-    /// What was still missing at a deadline.
+    /// The items that were still missing at a deadline.
     pub(super) missing: Vec<Missing>,
     /// Since when each fenced broker is fenced.
     pub(super) fenced: BTreeMap<NodeId, SimTime>,
@@ -327,7 +327,7 @@ impl Simulation {
         missing.iter_mut().for_each(|lack| lack.is_owed = false);
     }
 
-    /// Ends a phase at its deadline, with what is still missing.
+    /// Ends a phase at its deadline, with the items that are still missing.
     fn leave_out(&mut self, missing: Vec<Lack>) {
         let at = self.world.now().0;
         for Lack { what, about, is_owed, held_by } in missing {

@@ -17,7 +17,7 @@ use machine::NodeId;
 use spec::Resolved;
 use std::collections::BTreeMap;
 
-/// Judges a run that is over.
+/// Judges a run that has ended.
 pub(super) fn judge(
     mut run: Simulation,
     plan: &[PlannedFault],

@@ -159,7 +159,7 @@ fn to_consumer(consumer: &mut engine::client::Consumer, now: Now, input: &Input,
     }
 }
 
-/// Reports what a poll returned.
+/// Reports the result of a poll.
 fn report_polled(polled: Polled, out: &mut Outbox) {
     let Polled { partition, from, to, batches, .. } = polled;
     out.observe(Fact::Client(ClientFact::Delivered { partition, from, to, batches }));

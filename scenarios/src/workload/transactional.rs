@@ -42,7 +42,7 @@ pub struct TransactionalApp {
 
 /// The next record is due.
 const ARRIVAL: Timer = Timer::Application(0);
-/// The pause after an error is over.
+/// The pause after an error has ended.
 const PAUSE: Timer = Timer::Application(1);
 /// The time from an error to the application's next producer.
 const PAUSE_TIME: Span = Span::secs(1);
@@ -98,8 +98,8 @@ impl TransactionalApp {
         }
     }
 
-    /// The transactional id, if calls of the producer time out one after the other: each has waited for
-    /// `max.block.ms`.
+    /// The transactional id, if calls of the producer time out one after the other: each has waited
+    /// for `max.block.ms`.
     pub fn calls_in_vain(&self) -> Option<&str> {
         const IN_VAIN: u32 = 2;
         let id = self.config.producer.transactional_id.0.as_deref();
@@ -335,7 +335,7 @@ impl TransactionalApp {
     /// Creates another producer, which begins after `pause`.
     fn replace(&mut self, now: Now, pause: Span, out: &mut Outbox) {
         self.replaced += 1;
-        // Its random choices differ from those of the producer before.
+        // Its random choices differ from those of the previous producer.
         let entropy = self.boot.entropy.wrapping_add(self.replaced);
         let boot = Boot { entropy, ..self.boot };
         let (config, bootstrap) = (&self.config.producer, &self.config.bootstrap);

@@ -61,7 +61,7 @@ pub(super) enum Phase {
     Flushing { transaction: u64, end: End },
     /// `commitTransaction` or `abortTransaction` has been called.
     Ending(Ending),
-    /// It has ended for good.
+    /// It has ended and does not restart.
     Over,
 }
 

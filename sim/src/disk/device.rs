@@ -60,7 +60,7 @@ impl Device {
         }
     }
 
-    /// The host was switched off: nothing is in progress any more.
+    /// The host was switched off: no operation is in progress any longer.
     pub(super) fn reset(&mut self, now: SimTime) {
         self.busy = self.busy.min(now);
     }

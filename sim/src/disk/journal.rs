@@ -38,7 +38,7 @@ pub(super) enum Undo {
         first: u64,
         end: u64,
     },
-    /// The directories concerned, and what became durable.
+    /// The directories concerned, and the changes that became durable.
     SyncDir {
         directories: Vec<Inode>,
         settled: Settled,

@@ -20,7 +20,7 @@ pub(super) type Names = BTreeMap<Arc<str>, Inode>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct File {
-    /// What the process sees.
+    /// The state that the process sees.
     pub(super) content: Content,
     /// The number of bytes at the start of `content` that are durable.
     pub(super) durable: u64,
@@ -53,7 +53,7 @@ impl File {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Directory {
-    /// What the process sees.
+    /// The state that the process sees.
     pub(super) names: Names,
     /// What survives power loss.
     pub(super) durable: Names,

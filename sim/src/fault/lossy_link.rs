@@ -7,7 +7,7 @@ use crate::net::LinkShape;
 use machine::NodeId;
 
 fault! {
-    /// Packets are lost, doubled or overtaken, in addition to what the network does anyway.
+    /// Packets are lost, doubled or overtaken, in addition to the usual effects of the network.
     LossyLink = "lossy-link" {
         /// The nodes at one end.
         from: Targets<W>,

@@ -123,7 +123,7 @@ macro_rules! faults {
                 }
             }
 
-            /// What it does, in Markdown.
+            /// Its effect, in Markdown.
             pub const fn doc(self) -> &'static str {
                 match self {
                     $(Self::$fault => $fault::<NodeId>::DOC,)*
@@ -197,7 +197,7 @@ macro_rules! faults {
             ///
             /// # Errors
             ///
-            /// Those of the file.
+            /// The errors of the file.
             pub fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
                 match self {
                     $(Self::$fault(fault) => fault.write(map),)*

@@ -132,7 +132,7 @@ pub trait Value<W>: Clone + 'static {
     ///
     /// # Errors
     ///
-    /// Those of the file.
+    /// The errors of the file.
     fn write<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>
     where
         W: Written;

@@ -89,7 +89,7 @@ impl<V: Vocabulary> Connections<V> {
         self.slots[slot].as_mut().expect("a connection in use is in its slot")
     }
 
-    /// Drops a connection that is over.
+    /// Drops a connection that has ended.
     #[inline]
     pub(crate) fn tidy(&mut self, slot: usize) {
         let over = self.slots[slot].as_ref().is_some_and(Connection::is_over);

@@ -59,7 +59,7 @@ impl<P: Process> World<P> {
         nodes.map(|node| self.nodes[self.index(node)].exercised.of(effect)).sum()
     }
 
-    /// A fault is over: records whether its effect has occurred since it began.
+    /// A fault has ended: records whether its effect has occurred since it began.
     pub(super) fn settle(&mut self, fault: &ActiveFault) {
         if self.shown(&fault.fault) > fault.shown_before {
             self.has_effect(fault.id);

@@ -240,8 +240,8 @@ impl<P: Process> World<P> {
         self.push_at_node(node, at, Event::StopLimit { node: node_id, incarnation, fault });
     }
 
-    /// A fault no longer keeps a node down: starts the node, if no other fault does. Such a fault has an
-    /// effect from now on, even if it found the process down.
+    /// A fault no longer keeps a node down: starts the node, if no other fault does. Such a fault
+    /// has an effect from now on, even if it found the process down.
     pub(crate) fn release_node(&mut self, node: usize, fault: ActiveId, cause: EventId) {
         let host = &mut self.nodes[node];
         let first = host.down_by.first().copied();
@@ -374,7 +374,7 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A fault that is over keeps a node down for another `later`.
+    /// A fault that has ended keeps a node down for another `later`.
     pub(crate) fn release_later(&mut self, node: usize, fault: ActiveId, later: Span) {
         let release = Event::Release { node: node as u16, fault };
         self.push_at_node(node, self.now + later, release);

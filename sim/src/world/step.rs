@@ -27,7 +27,7 @@ pub(super) enum Event<V: Vocabulary> {
     Strike { node: u16, incarnation: u16, lane: u8, ambush: Ambush },
     /// The neighbour of a full disk frees it, or fills it again.
     NeighbourTurn { fault: ActiveId, fills: bool },
-    /// A fault that is over no longer keeps a node down.
+    /// A fault that has ended no longer keeps a node down.
     Release { node: u16, fault: ActiveId },
     /// A fault has lasted long enough.
     FaultEnds(ActiveId),

@@ -27,8 +27,8 @@ impl Check<'_> {
         self.tell(Kind::Unwise, path, message);
     }
 
-    /// Properties of transactions in a scenario without any. A seed may draw transactional clients where
-    /// it draws settings.
+    /// Properties of transactions in a scenario without any. A seed may draw transactional clients
+    /// where it draws settings.
     pub(super) fn without_transactions(&mut self) {
         let scenario = self.scenario;
         let draws = scenario.swarm.as_ref().is_some_and(|swarm| swarm.draw_settings);
@@ -142,7 +142,7 @@ impl Check<'_> {
                 group.rate,
                 ends.div_ceil(1_000_000_000)
             );
-            // What the file says of the two.
+            // The values of the two in the file.
             let key =
                 if group.records == Producers::default().records { "rate" } else { "records" };
             self.unwise(path!["producers", i, key], message);

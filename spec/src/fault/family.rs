@@ -82,7 +82,7 @@ impl Family {
         }
     }
 
-    /// What it does, in a sentence or two.
+    /// Its effect, in a sentence or two.
     pub fn summary(self) -> String {
         one_line(match self {
             Self::World(kind) => kind.doc(),

@@ -42,7 +42,7 @@ fn idempotence(set: &Set<'_>) -> Option<Refusal> {
             return Some(set.refuse(&[IDEMPOTENCE, "acks"], rule, SOURCE));
         }
     }
-    // Kafka checks this before it turns idempotence off by itself.
+    // Kafka checks this before it turns idempotence off.
     if enabled && set.whole(IN_FLIGHT)? > 5 {
         let rule = format!("an idempotent producer needs `{IN_FLIGHT}` of at most 5");
         return Some(set.refuse(&[IN_FLIGHT, IDEMPOTENCE], rule, SOURCE));

@@ -56,7 +56,7 @@ impl Type {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
-    /// What a value of this type has to look like.
+    /// The expected form of a value of this type.
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::Boolean => "true or false",

@@ -125,7 +125,7 @@ fn a_heartbeat_interval_above_the_session_timeout_is_refused() {
     }
 }
 
-/// The hint says what Faultline does instead.
+/// The hint describes the behaviour of Faultline.
 #[test]
 fn an_unmodelled_property_is_refused_with_a_hint() {
     for (setting, hint) in [

@@ -160,7 +160,7 @@ impl Part for Metadata {
     }
 }
 
-/// A broker that cannot understand the metadata cannot know what it may do.
+/// A broker that cannot decode the metadata does not know its state in the cluster.
 fn cannot_replay(error: ReplayError) -> Halt {
     Halt::Failed(format!("the metadata log cannot be replayed: {error}"))
 }

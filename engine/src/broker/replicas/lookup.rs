@@ -44,7 +44,7 @@ impl Fetchers {
         self.channels.send(cx.io.now.mono, node, request, timeout, asked, cx.io.out);
     }
 
-    /// Handles the leader's log end offset, or the log start offset that was asked for next.
+    /// Handles the leader's log end offset, or the log start offset requested next.
     /// `None`: the request failed.
     pub(super) fn on_looked_up(
         &mut self,

@@ -26,7 +26,8 @@ use crate::record::{Invalid, validate_request};
 use crate::rules::produce;
 use machine::{ConnId, Halt};
 
-/// Errors of an append whose response does not have the log start (`ReplicaManager.appendToLocalLog`).
+/// Errors of an append whose response does not have the log start
+/// (`ReplicaManager.appendToLocalLog`).
 const WITHOUT_LOG_START: [ErrorCode; 6] = [
     ErrorCode::UnknownTopicOrPartition,
     ErrorCode::NotLeaderOrFollower,
@@ -98,8 +99,8 @@ impl Partitions {
         Ok(served)
     }
 
-    /// What is wrong with a partition of a request, whatever its leader is like; the size of its batch
-    /// (`KafkaApis.handleProduceRequest`, `ReplicaManager.appendToLocalLog`).
+    /// The defects of a partition of a request, which do not depend on its leader; the size of its
+    /// batch (`KafkaApis.handleProduceRequest`, `ReplicaManager.appendToLocalLog`).
     fn check(
         &self,
         request: &ProduceRequest,

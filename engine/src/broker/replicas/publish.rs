@@ -216,7 +216,7 @@ impl Replicas {
         placed.filter(|(id, actual)| assigned(*id) != Some(*actual)).collect()
     }
 
-    /// Closes all logs for good.
+    /// Closes all logs.
     pub(in crate::broker) fn close(&mut self, cx: &mut Cx<'_>) {
         self.partitions.close(cx);
     }

@@ -74,7 +74,7 @@ impl Waiting {
         to.append(&mut self.consumers);
     }
 
-    /// Forgets what a connection waits for.
+    /// Forgets the requests of a connection that wait.
     pub(super) fn forget(&mut self, conn: ConnId) {
         self.produces.retain(|(_, other)| *other != conn);
         self.followers.retain(|other| *other != conn);

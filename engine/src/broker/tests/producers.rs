@@ -1,5 +1,5 @@
-//! Idempotent producers: what leaders make of their batches, and where their ids come from. How they respond to
-//! sequences is in `transcripts`.
+//! Idempotent producers: what leaders make of their batches, and where their ids come from. How
+//! they respond to sequences is in `transcripts`.
 
 use super::cluster::{BROKERS, CONTROLLER, Cluster};
 use super::produced;
@@ -135,7 +135,7 @@ fn ids_come_in_blocks_and_no_two_brokers_give_the_same() {
     let asked = |request: &Request| matches!(request, Request::AllocateProducerIds(_));
     assert_eq!(cluster.asked_controller(1, asked).len(), 1);
 
-    // What is left of a block is lost with the life that had it.
+    // The rest of a block is lost with the life of its broker.
     cluster.crash(1);
     cluster.crash(CONTROLLER);
     cluster.boot(CONTROLLER);
@@ -158,7 +158,8 @@ fn an_id_without_an_epoch_is_no_request() {
     }
 }
 
-/// A copy of the first of three batches waits before the later ones, and is answered with the first.
+/// A duplicate of the first of three batches waits ahead of the later ones, and its response comes
+/// with that of the first.
 #[test]
 fn a_copy_waits_in_the_place_of_its_batch() {
     let (mut cluster, orders) = Cluster::start(2);

@@ -55,7 +55,7 @@ impl Transactions {
                     self.markers.retry_completion(partition.partition, id, completion);
                     self.arm_markers(cx);
                 }
-                // Another coordinator goes on.
+                // Another coordinator takes over.
                 Err(_) => {}
             },
         }

@@ -28,7 +28,7 @@ impl Aborted {
         Self { later, producers: BTreeSet::new() }
     }
 
-    /// Goes on to the next batch. Returns whether its records are skipped, which `passes_over`
+    /// Moves to the next batch. Returns whether its records are skipped, which `passes_over`
     /// decides.
     ///
     /// # Errors

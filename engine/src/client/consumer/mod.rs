@@ -162,8 +162,8 @@ impl Consumer {
     }
 
     /// Asks the leader for the first record whose timestamp is `timestamp` milliseconds or later
-    /// (`KafkaConsumer.offsetsForTimes`), which [`ConsumerEvent::TimeShown`] reports. No effect on a
-    /// partition not assigned, or while such a request is under way.
+    /// (`KafkaConsumer.offsetsForTimes`), which [`ConsumerEvent::TimeShown`] reports. No effect on
+    /// a partition not assigned, or while such a request is under way.
     pub fn request_time(
         &mut self,
         now: Now,
@@ -235,7 +235,7 @@ impl Consumer {
         self.ready.iter().any(|index| self.partitions[*index].buffered.is_some())
     }
 
-    /// What has happened since it was last asked, in order.
+    /// The events since the last call, in order.
     pub fn take_events(&mut self) -> std::vec::Drain<'_, ConsumerEvent> {
         self.events.drain(..)
     }
@@ -260,7 +260,7 @@ impl Consumer {
         self.places.of(partition).map(|place| &self.partitions[place])
     }
 
-    /// What it knows about the cluster.
+    /// Its metadata of the cluster.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }

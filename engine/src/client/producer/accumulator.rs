@@ -49,7 +49,7 @@ pub(super) struct Queue {
     last: (usize, usize),
 }
 
-/// What came of an append.
+/// The result of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Appended {
     /// The record is in a batch of this partition.
@@ -301,8 +301,8 @@ impl Queue {
         (first.attempts > 0 && epoch <= first.sent_epoch).then_some(first.retry_at)
     }
 
-    /// When the first batch is to be sent, whichever broker leads: at once if it is full or others wait
-    /// behind it, else after `linger.ms`; not while it backs off.
+    /// When the first batch is to be sent, whichever broker leads: at once if it is full or others
+    /// wait behind it, else after `linger.ms`; not while it backs off.
     pub(super) fn ready_at(&self, config: &ProducerConfig) -> Option<Mono> {
         let first = self.batches.front()?;
         let full = self.batches.len() > 1 || first.is_full(config.batch_size as usize);

@@ -93,7 +93,7 @@ impl Producer {
                 }
                 self.abort_undrained(failure.error);
             }
-            // Stands for `TransactionAbortedException`, which has no error code.
+            // Represents `TransactionAbortedException`, which has no error code.
             (TransactionState::Aborting, _) => {
                 self.abort_undrained(ErrorCode::OperationNotAttempted);
             }

@@ -7,9 +7,9 @@
 //! Nothing is put on a connection before it is open, so that a batch is known never to have left
 //! unless it was sent. That is what makes [`ProducerEvent::Failed::maybe_written`] exact.
 //!
-//! With `enable.idempotence`, the default, batches carry the producer's id, its epoch and a sequence,
-//! by which the leader knows copies and gaps (KIP-98). The id is asked for with the first record, not
-//! when the producer is made.
+//! With `enable.idempotence`, the default, batches carry the producer's id, its epoch and a
+//! sequence, by which the leader knows copies and gaps (KIP-98). The id is asked for with the first
+//! record, not when the producer is made.
 //!
 //! With `transactional.id` the id belongs to that name, and records are sent in transactions
 //! (`transactional.rs`).
@@ -170,7 +170,7 @@ impl Producer {
         self.arm(now.mono, out);
     }
 
-    /// What has happened since it was last asked, in order.
+    /// The events since the last call, in order.
     pub fn take_events(&mut self) -> std::vec::Drain<'_, ProducerEvent> {
         self.events.drain(..)
     }
@@ -196,12 +196,12 @@ impl Producer {
         !self.accumulator.is_empty() || in_flight.any(|sending| !sending.batch.is_done)
     }
 
-    /// What it has done so far.
+    /// Its statistics.
     pub fn stats(&self) -> ProducerStats {
         self.stats
     }
 
-    /// What it knows about the cluster.
+    /// Its metadata of the cluster.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }

@@ -1,9 +1,9 @@
 //! Takes batches to the leaders and settles their outcome (`Sender`).
 //!
-//! Whatever may be sent again is, until `delivery.timeout.ms`. Without idempotence a batch that is sent
-//! again may be stored again, and may overtake or be overtaken, unless only one request is in flight
-//! (then its partition is muted meanwhile, and order holds). With idempotence its sequence keeps it in
-//! its place (`sequences.rs`).
+//! Whatever may be sent again is, until `delivery.timeout.ms`. Without idempotence a batch that is
+//! sent again may be stored again, and may overtake or be overtaken, unless only one request is in
+//! flight (then its partition is muted meanwhile, and order holds). With idempotence its sequence
+//! keeps it in its place (`sequences.rs`).
 
 use super::{Batch, Context, Producer, ProducerEvent, Sending};
 use crate::Outbox;
@@ -57,7 +57,7 @@ impl Producer {
         }
     }
 
-    /// Takes over what the metadata says.
+    /// Applies the metadata.
     fn adopt(&mut self, out: &mut Outbox) {
         let changed = self.accumulator.adopt(&self.metadata);
         let Some(sequences) = self.sequences.as_mut().filter(|_| changed) else { return };
@@ -162,11 +162,11 @@ impl Producer {
         nodes
     }
 
-    /// Sends one request with the first batch of every partition that `node` leads, due or not,
-    /// as far as `max.request.size` allows (`drainBatchesForOneNode`). Returns whether there was any.
+    /// Sends one request with the first batch of every partition that `node` leads, due or not, as
+    /// far as `max.request.size` allows (`drainBatchesForOneNode`). Returns whether there was any.
     ///
-    /// A batch that has to wait because of its sequence ends the request: the partitions after it wait
-    /// with it, as in Kafka.
+    /// A batch that has to wait because of its sequence ends the request: the partitions after it
+    /// wait with it, as in Kafka.
     fn send_to(&mut self, now: Mono, node: NodeId, out: &mut Outbox) -> bool {
         let max_in_flight = self.config.max_in_flight as usize;
         let (transactional_id, version) = self.produce_as();
@@ -240,7 +240,7 @@ impl Producer {
         true
     }
 
-    /// With acks=0 a batch is over when it is on the connection.
+    /// With acks=0 a batch is complete when it has been sent.
     fn on_unanswered(&mut self, Sending { queue, mut batch }: Sending) {
         self.accumulator.queues[queue].muted = false;
         self.accumulator.free += batch.charge;

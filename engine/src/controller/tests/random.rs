@@ -119,7 +119,7 @@ fn take(bench: &mut Bench, step: &Step, at: u128) {
             let Some((partition, _)) = bench.active.image.partitions().nth(*partition) else {
                 return;
             };
-            // 2 stands for `LOST`; 3 is a directory that the broker has not registered.
+            // 2 means `LOST`; 3 is a directory that the broker has not registered.
             let dir = if *number == 2 { DirectoryId::LOST } else { dir(*broker, *number) };
             let _ = bench.ask(AssignReplicasToDirsRequest {
                 broker: *broker,

@@ -49,7 +49,7 @@ fn recovery_finds_epochs_in_batches_from_epoch_zero_on() {
     disk.edit("logs/orders-0/leader-epoch-checkpoint", Vec::clear);
     let (log, _) = open(&mut disk, false, 0);
     assert_eq!(log.epochs().entries(), known, "KAFKA-10432");
-    // A line that is damaged: none of the file counts, and nothing of it contradicts the batches.
+    // With a damaged line the whole file is ignored, so that it cannot contradict the batches.
     disk.edit("logs/orders-0/leader-epoch-checkpoint", |bytes| bytes[4] = b'-');
     let (log, _) = open(&mut disk, false, 0);
     assert_eq!(log.epochs().entries(), known);
@@ -81,8 +81,8 @@ fn the_epoch_file_is_written_in_the_background_after_a_truncation() {
     assert_eq!(content, Some(&b"0\n1\n0 0\n"[..]), "B15: durable");
 }
 
-/// B15: the window that Kafka leaves open. A crash comes before the background write, and records of
-/// an older epoch stand past the start of the entry that truncation removed.
+/// B15: the window that Kafka leaves open. A crash comes before the background write, and records
+/// of an older epoch stand past the start of the entry that truncation removed.
 #[test]
 fn a_crash_before_the_background_write_can_leave_a_stale_epoch() {
     let (mut log, mut disk) = filled(5);

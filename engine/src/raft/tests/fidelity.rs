@@ -122,7 +122,7 @@ fn b9_an_unattached_voter_fetches_from_the_others() {
     let leader = net.leader().unwrap();
     let follower = others(leader)[0];
     net.crash(follower);
-    // It knows nothing of the present epoch.
+    // It does not know the present epoch.
     net.disks.remove(&follower);
     net.sent.clear();
     net.start(follower);
@@ -155,7 +155,7 @@ fn b8_an_observer_keeps_its_controller_after_the_fetch_time_out() {
     net.cut(OBSERVER);
     net.run_for(Span::secs(10));
     assert_eq!(net.members[&OBSERVER].leader(), Some(leader));
-    // It looks for a newer leader all the same.
+    // It looks for a newer leader nevertheless.
     net.crash(leader);
     net.run_for(Span::secs(8));
     net.down.remove(&OBSERVER);

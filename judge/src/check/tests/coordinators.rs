@@ -92,7 +92,8 @@ fn a_state_of_a_coordinator_follows_the_one_before() {
     assert_eq!(states(&[(2, Empty)]), ["the producer epoch of a transactional id decreases"]);
 }
 
-/// A coordinator that cannot replicate its record acts after the time-out as if it had not written it.
+/// A coordinator that cannot replicate its record acts after the time-out as if it had not written
+/// it.
 #[test]
 fn a_coordinator_that_gave_up_a_record_may_decide_otherwise() {
     let after = |wait: Span, is_replicated_later: bool| {
@@ -159,12 +160,12 @@ fn a_coordinator_knows_what_its_log_says() {
     let wrong = [("coordinator-knows-its-log", what)];
     assert_eq!(found(&knows((PID, 2), State::CompleteCommit)), wrong);
     assert_eq!(found(&knows((PID, 3), State::Empty)), wrong);
-    // What is not replicated yet it does not know either.
+    // It does not know records that are not replicated yet either.
     let mut pending = good();
     pending.state_alone((PID, 4), State::Empty, &[]);
     pending.observed.extend(knows((PID, 3), State::CompleteCommit).observed.pop());
     assert_eq!(found(&pending), []);
-    // Nor is it blamed for what it still knows after its disk is gone.
+    // State that it keeps after the loss of its disk is not reported either.
     let mut gone = good();
     let emptied = vec!["d1/__transaction_state-0".to_owned()];
     gone.node(1, Change::DiskLost { bytes: 1_000, emptied });
@@ -181,8 +182,8 @@ fn a_coordinator_knows_what_its_log_says() {
     assert_eq!(found(&loaded), []);
 }
 
-/// A power loss of as many replicas as `min.insync.replicas` takes a marker, and the next one ends two
-/// transactions in its place.
+/// A power loss of as many replicas as `min.insync.replicas` takes a marker, and the next one ends
+/// two transactions in its place.
 #[test]
 fn what_follows_from_a_marker_that_was_lost_with_the_power_is_permitted() {
     let lost = |by_power: bool| {

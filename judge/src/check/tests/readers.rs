@@ -107,8 +107,8 @@ fn a_consumer_reads_on_in_the_log_that_it_has_read() {
     assert_eq!(read_on(false), Some(orders("polls-contiguous", 40)));
 }
 
-/// A consumer is sent back, and then passes over markers up to where it had been. What it had read there
-/// before is not what it goes on from.
+/// A consumer moves back, and then skips markers up to its former position. It does not continue
+/// from the records that it had read there before.
 #[test]
 fn a_consumer_that_was_sent_back_reads_on_behind_markers() {
     let mut history = replaced();

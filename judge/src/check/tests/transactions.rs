@@ -10,8 +10,8 @@ use machine::Span;
 /// The producer id.
 pub(super) const PID: i64 = 5;
 
-/// A transaction that is committed, one that is aborted, one that is committed again. Both partitions
-/// then hold a record and a marker of each: offsets 0 to 5.
+/// A transaction that is committed, one that is aborted, one that is committed again. Both
+/// partitions then hold a record and a marker of each: offsets 0 to 5.
 pub(super) fn good() -> History {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
@@ -76,7 +76,7 @@ fn half_of_a_maybe_is_a_violation_and_either_whole_is_not() {
     let half = ["only a part of a transaction is committed"];
     assert_eq!(atomic(&unknown(true, true, false)), half);
     assert_eq!(atomic(&unknown(true, false, true)), half);
-    // An application that never asked for it gets nothing committed, not even all.
+    // If an application never requested a commit, no record is committed, not even all of them.
     let never = ["a transaction is committed although its application did not commit it"];
     assert_eq!(atomic(&unknown(false, true, true)), never);
     assert_eq!(atomic(&unknown(false, false, false)), Vec::<&str>::new());

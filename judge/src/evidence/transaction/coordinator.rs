@@ -49,9 +49,9 @@ pub struct EndRequest {
     pub producer_id: i64,
     /// The epoch in the request.
     pub epoch: i16,
-    /// Whether it asked for a commit, not an abort.
+    /// Whether it requested a commit, not an abort.
     pub commit: bool,
-    /// What the coordinator made of it.
+    /// The coordinator's decision.
     pub handled: EndTxnHandled,
 }
 

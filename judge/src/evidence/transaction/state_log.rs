@@ -84,7 +84,7 @@ pub(super) struct Read {
 /// The records of a batch, in order.
 ///
 /// # Errors
-/// What is wrong with the first record that cannot be read.
+/// The defect of the first record that cannot be read.
 pub(super) fn read(bytes: &Bytes) -> Result<Vec<Read>, &'static str> {
     let mut records = Vec::new();
     let mut wrong = None;

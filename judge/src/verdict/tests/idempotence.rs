@@ -1,4 +1,4 @@
-//! What a leader may forget about an idempotent producer, and what it has to remember.
+//! The state of an idempotent producer that a leader may forget, or has to keep.
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};
@@ -33,8 +33,8 @@ fn renumber(history: &mut History, leader: u16, of: &[u64]) {
     history.client(1001, renumbered);
 }
 
-/// Two records are written and replicated, and their answer is lost. What happens to broker 2 then is
-/// for `meanwhile`. It leads, refuses the records, and gets them under another epoch.
+/// Two records are written and replicated, and their answer is lost. What happens to broker 2 then
+/// is for `meanwhile`. It leads, refuses the records, and gets them under another epoch.
 fn sent_again(meanwhile: &dyn Fn(&mut History)) -> Judgement {
     let mut history = history();
     history.send(ORDERS, &numbers(0..4), -1);
@@ -173,8 +173,8 @@ fn a_record_that_was_given_up_may_be_there_but_in_its_place() {
     assert_eq!(broken(&given_up(1, 0)), vec!["order-as-sent"]);
 }
 
-/// A leader that takes a batch of a producer that it has forgotten, though it is not the next one (FL-4):
-/// the one before it is stored under another epoch.
+/// A leader that takes a batch of a producer that it has forgotten, though it is not the next one
+/// (FL-4): the one before it is stored under another epoch.
 #[test]
 fn a_forgotten_producer_excuses_no_order() {
     let overtaken = |change: &dyn Fn(&mut History)| {
@@ -246,8 +246,8 @@ fn a_batch_that_is_refused_is_called_back_before_an_earlier_one_that_is_sent_aga
     assert_eq!(broken(&refused(true, 1)), vec!["callbacks-in-order"]);
 }
 
-/// Seed 300256 of `swarm`: a request times out at the leader, which has its batch and confirms those
-/// behind it, sent over the same connection.
+/// Seed 300256 of `swarm`: a request times out at the leader, which has its batch and confirms
+/// those behind it, sent over the same connection.
 #[test]
 fn a_copy_is_confirmed_after_the_batches_behind_it() {
     let confirmed = |retried: bool, in_flight: u32, in_place: bool| {

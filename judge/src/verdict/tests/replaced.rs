@@ -1,4 +1,4 @@
-//! A leader that goes on because it does not know that it was replaced.
+//! A leader that continues because it does not know that it was replaced.
 
 use super::{broken, finish, hazards};
 use crate::testing::{History, ORDERS, numbers};

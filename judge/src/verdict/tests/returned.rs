@@ -120,7 +120,8 @@ fn a_leader_that_begins_with_an_election_of_its_last_life_loses_nothing_before_i
     let judgement = begins_before_it_is_registered(false);
     assert_eq!((hazards(&judgement), judgement.counts.lost), (vec![], 0));
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
-    // A controller that leaves it the leader when it registers makes it lose what it lacks.
+    // A controller that keeps it as the leader at its registration causes the loss of the records
+    // that it lacks.
     let judgement = begins_before_it_is_registered(true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }
@@ -151,7 +152,8 @@ fn a_leader_that_was_elected_after_its_end_loses_nothing_before_it_is_registered
     let judgement = elected_before_it_is_registered(false);
     assert_eq!((hazards(&judgement), judgement.counts.lost), (vec![], 0));
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
-    // A controller that leaves it the leader when it registers makes it lose what it lacks.
+    // A controller that keeps it as the leader at its registration causes the loss of the records
+    // that it lacks.
     let judgement = elected_before_it_is_registered(true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }

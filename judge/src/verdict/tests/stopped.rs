@@ -1,4 +1,4 @@
-//! Nodes that stop by themselves.
+//! Nodes that stop by an error.
 
 use super::{broken, finish, hazards};
 use crate::evidence::{Change, FaultKind};

@@ -201,7 +201,8 @@ fn a_replica_may_restart_with_an_epoch_that_it_cut_after_an_unclean_election() {
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     let found = hazards(&judgement);
     assert!(found.contains(&("stale-epoch-entry", 1)), "{found:?}");
-    // In the same life it knows what it cut, and a clean election loses no committed records.
+    // In the same life it knows the truncated records, and a clean election loses no committed
+    // records.
     for judgement in [cuts_again(false, true), cuts_again(true, false)] {
         let found = broken(&judgement);
         assert!(found.contains(&"truncation-below-watermark"), "{found:?}");

@@ -23,8 +23,8 @@ fn hazards(verdict: &Verdict) -> Vec<&str> {
     verdict.permitted.iter().map(|permitted| permitted.hazard.as_str()).collect()
 }
 
-/// With Kafka's default nothing is stored twice or overtaken. Without idempotence the same seeds show
-/// both, permitted and named.
+/// With Kafka's default nothing is stored twice or overtaken. Without idempotence the same seeds
+/// show both, permitted and named.
 #[test]
 fn what_is_sent_again_is_stored_once() {
     let mut without = Vec::new();
@@ -43,8 +43,8 @@ fn what_is_sent_again_is_stored_once() {
     assert!(without.contains(&"in-flight-reorder".to_owned()), "{without:?}");
 }
 
-/// D31: with several requests in flight, what is sent again is overtaken. Idempotence keeps the order, and
-/// so does a single request in flight.
+/// D31: with several requests in flight, what is sent again is overtaken. Idempotence keeps the
+/// order, and so does a single request in flight.
 #[test]
 fn what_is_in_flight_keeps_its_order_with_idempotence_or_alone() {
     let (off, alone) = ("enable.idempotence=false", "max.in.flight.requests.per.connection=1");
@@ -100,8 +100,8 @@ fn a_rolling_restart_of_producers_doubles_nothing() {
     }
 }
 
-/// What an application sends again after a restart, or because it was given up, is another record: it
-/// stands there twice in spite of idempotence, permitted and named.
+/// A message that an application sends again after a restart, or because its record was given up,
+/// is in another record: it is stored twice in spite of idempotence, which is permitted.
 #[test]
 fn idempotence_does_not_cover_what_an_application_sends_again() {
     let text = include_str!("../../../tests/directed/given-up-and-sent-again.toml");
@@ -135,7 +135,8 @@ fn a_producer_that_was_forgotten_may_store_a_copy() {
     assert!(duplicated > 0, "no copy was taken for new");
 }
 
-/// Two producers with one broker each to ask never have one id, and none has the id of another life.
+/// Two producers with one broker each to ask never have one id, and none has the id of another
+/// life.
 #[test]
 fn the_history_has_the_ids_of_producers() {
     let resolved = Resolved { trace: true, ..resolved("idempotent-retries", 1) };

@@ -85,8 +85,8 @@ fn a_clone_from_the_middle_of_a_run_ends_as_the_original() {
     assert_eq!(original.plan, clone.plan);
 }
 
-/// Seed 120486 of swarm: the only controller had replayed what it had not reported to have appended when
-/// the run ended.
+/// Seed 120486 of swarm: the only controller had replayed what it had not reported to have appended
+/// when the run ended.
 #[test]
 fn a_run_may_end_while_the_only_controller_writes() {
     let mut alone = small("no-faults", 3);
@@ -187,7 +187,7 @@ fn a_listed_fault_without_effect_has_shown_nothing() {
     }
 }
 
-/// Of what a swarm draws something has to have an effect.
+/// At least one fault that a swarm draws has to have an effect.
 #[test]
 fn a_swarm_without_effect_has_shown_nothing() {
     let with = |at_once: u16| {
@@ -250,8 +250,8 @@ fn what_does_not_come_back_in_a_time_that_is_too_short_is_named() {
     assert!(says("2"), "{:?}", verdict.unknown);
 }
 
-/// A plan is an artefact: written to a file and read back, it is the plan of a run that comes to the
-/// same, with settings of the file and with drawn ones.
+/// A plan is an artefact: written to a file and read back, it is the plan of a run that comes to
+/// the same, with settings of the file and with drawn ones.
 #[test]
 fn a_plan_that_was_written_down_is_met_again() {
     let mut faults = 0;

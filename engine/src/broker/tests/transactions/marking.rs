@@ -56,7 +56,7 @@ fn a_new_coordinator_finishes_transactions_that_the_old_one_has_decided() {
     assert!(new != old && committed);
     let marker = EndTransactionMarker { committed: true, coordinator_epoch: 1 };
     assert_eq!(markers(&cluster), [(1, marker)]);
-    // The producer goes on, and its repeated request is recognized from the log alone.
+    // The producer continues, and its repeated request is recognised from the log alone.
     let (_, conn) = coordinator(&mut cluster, ID, &[old]);
     let again = end(&mut cluster, conn, producer, true, 5);
     assert_eq!((again.error, again.producer_epoch), (ErrorCode::None, 1));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What stands for a placeholder such as `<producer 1>`.
+/// The value of a placeholder such as `<producer 1>`.
 pub(super) type Bindings = BTreeMap<String, Value>;
 
 /// Fields that say nothing about the protocol, or that are not modelled.
@@ -23,8 +23,8 @@ const IGNORED: &[&str] = &[
     "topicAuthorizedOperations",
 ];
 
-/// Where `actual` differs from `expected`; `None` if it does not. Elements of a list may come in any
-/// order, since many come in that of a hash table. `now` is the time, in milliseconds.
+/// Where `actual` differs from `expected`; `None` if it does not. Elements of a list may come in
+/// any order, since many come in that of a hash table. `now` is the time, in milliseconds.
 pub(super) fn difference(
     expected: &Value,
     actual: &Value,
@@ -75,8 +75,8 @@ pub(super) fn difference(
     }
 }
 
-/// Kafka's limits cut at the byte, so that a response may end inside a batch, which its reader skips.
-/// Here it ends with a whole batch.
+/// Kafka's limits cut at the byte, so that a response may end inside a batch, which its reader
+/// skips. Here it ends with a whole batch.
 fn size_difference(expected: &Value, actual: &Value) -> Option<String> {
     (actual.as_i64() > expected.as_i64()).then(|| format!("{actual} bytes, not {expected}"))
 }

@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, VecDeque};
 /// records of the scripts, as when Kafka was asked.
 const BEGIN: i64 = 1_790_000_000_000;
 
-/// What became of the requests of a script.
+/// The outcome of the requests of a script.
 #[derive(Default)]
 pub(super) struct Outcome {
     /// How many have a response to compare.
     pub(super) compared: usize,
-    /// Those whose responses differ, and those that could not be sent: the note, and why.
+    /// The requests whose responses differ, or that could not be sent: the note, and the reason.
     pub(super) differences: Vec<(String, String)>,
 }
 
@@ -31,7 +31,7 @@ struct Replay {
     cluster: Cluster,
     topics: Topics,
     connections: BTreeMap<String, Connection>,
-    /// What was saved of responses, by name.
+    /// The saved values of responses, by name.
     saved: BTreeMap<String, Value>,
     bindings: Bindings,
     outcome: Outcome,
@@ -257,7 +257,7 @@ fn rounded(after: Span) -> u64 {
     if millis < 400 { 0 } else { (millis + 125) / 250 * 250 }
 }
 
-/// A request with what was saved in the places of `${name.field}`.
+/// A request with the saved values in place of `${name.field}`.
 fn filled_in(request: &Value, saved: &BTreeMap<String, Value>) -> Result<Value, String> {
     Ok(match request {
         Value::String(text) => match text.strip_prefix("${").and_then(|it| it.strip_suffix('}')) {

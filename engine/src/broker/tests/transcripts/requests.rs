@@ -1,5 +1,5 @@
-//! From the fields of Kafka's requests, as JSON, to requests here: the names, defaults and versions of
-//! Kafka's message definitions.
+//! From the fields of Kafka's requests, as JSON, to requests here: the names, defaults and versions
+//! of Kafka's message definitions.
 
 use super::records::batch;
 use super::topics::{Topics, parsed};
@@ -40,7 +40,7 @@ pub(super) fn versions(api: &str) -> Option<(i16, i16)> {
     all.into_iter().find(named).map(ApiKey::versions)
 }
 
-/// The requests that a request stands for.
+/// The requests that a request of a script means.
 pub(super) fn requests(
     topics: &mut Topics,
     api: &str,
@@ -93,7 +93,7 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// An epoch; a negative one stands for none.
+/// An epoch; a negative one means none.
 fn epoch(value: &Value) -> Option<i32> {
     value.as_i64().filter(|epoch| *epoch >= 0).map(|epoch| epoch as i32)
 }
@@ -183,7 +183,7 @@ fn fetch(topics: &mut Topics, version: i16, body: &Value) -> Result<FetchRequest
     Ok(FetchRequest {
         replica,
         max_wait: Span::millis(body["maxWaitMs"].as_u64().unwrap_or(0)),
-        // What is negative is as much as 0.
+        // A negative value means 0.
         min_bytes: body["minBytes"].as_u64().unwrap_or(0) as u32,
         max_bytes: size(&body["maxBytes"], i32::MAX as u32)?,
         isolation: isolation(body)?,

@@ -1,4 +1,5 @@
-//! Scripts: steps as they were sent to Apache Kafka, each with its response (`engine/tests/fixtures/transcripts`).
+//! Scripts: steps as they were sent to Apache Kafka, each with its response
+//! (`engine/tests/fixtures/transcripts`).
 
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ pub(super) enum Step {
         on: String,
         expected: Expected,
     },
-    /// Lets so many milliseconds pass.
+    /// Lets this number of milliseconds pass.
     Sleep(u64),
     /// The client closes a connection.
     Close(String),
@@ -46,7 +47,7 @@ pub(super) struct Send {
     pub(super) expected: Option<Expected>,
 }
 
-/// What came back from Kafka.
+/// Kafka's response.
 pub(super) struct Expected {
     /// The response; `None`: the broker closed the connection.
     pub(super) response: Option<Value>,

@@ -27,7 +27,7 @@ pub(super) fn find_coordinator(body: &Value) -> Result<Vec<Request>, NotModelled
 pub(super) fn init_producer_id(body: &Value) -> Request {
     InitProducerIdRequest {
         transactional_id: body["transactionalId"].as_str().map(Into::into),
-        // What is negative is as wrong as 0.
+        // A negative value is as wrong as 0.
         transaction_timeout: Span::millis(body["transactionTimeoutMs"].as_u64().unwrap_or(0)),
         producer_id: long(&body["producerId"]),
         producer_epoch: long(&body["producerEpoch"]) as i16,
@@ -102,7 +102,7 @@ pub(super) fn list_transactions(body: &Value) -> ListTransactionsRequest {
     let known = |name: &Value| TransactionState::ALL.into_iter().find(|it| *name == it.name());
     let mut states: Vec<TransactionState> = named.filter_map(known).collect();
     if states.is_empty() && list(&body["stateFilters"]).next().is_some() {
-        // None that exists was asked for; no id is ever in this one.
+        // No existing transactional id was requested; none is ever in this state.
         states.push(TransactionState::PrepareEpochFence);
     }
     ListTransactionsRequest {

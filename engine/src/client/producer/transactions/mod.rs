@@ -69,7 +69,7 @@ pub enum TransactionError {
 /// An effect on the rest of the producer or on the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// The producer goes on under this id and epoch.
+    /// The producer has a new id or epoch.
     Identity(Identity),
     /// All sequences begin at 0.
     ResetSequences,
@@ -112,7 +112,7 @@ pub(super) struct Transactions {
     partitions: BTreeSet<TopicPartition>,
     /// The coordinator may know the transaction, so that it has to be ended there.
     is_started: bool,
-    /// The client has to ask for another epoch before the next transaction.
+    /// The client has to request another epoch before the next transaction.
     needs_bump: bool,
     /// The second protocol is in use.
     is_v2: bool,
@@ -162,8 +162,8 @@ impl Transactions {
         self.coordinator
     }
 
-    /// Whether the second protocol is in use: data leaders add partitions, and every transaction has
-    /// an epoch of its own.
+    /// Whether the second protocol is in use: data leaders add partitions, and every transaction
+    /// has an epoch of its own.
     pub(super) fn is_v2(&self) -> bool {
         self.is_v2
     }
