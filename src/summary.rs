@@ -330,7 +330,7 @@ pub(crate) fn exercised(
 ) {
     let is_step = |name: &str| wanted.contains(name) || reach::is_step(name);
     let steps = exercised.iter().filter(|(name, _)| is_step(name));
-    // In one run, of errors and rules only that they were reached is known.
+    // In one run, errors and rules are not counted, but only marked as reached.
     let in_words = |(name, count): (&String, &u64)| match *count == 1 && reach::is_marked(name) {
         true => name.clone(),
         false => format!("{name} {count}"),

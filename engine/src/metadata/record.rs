@@ -1,7 +1,7 @@
 //! The records of the metadata log (`metadata/src/main/resources/common/metadata/*.json`).
 //!
 //! The fields and their meaning are Kafka's, the bytes are our own ([`MetadataRecord::encode`]).
-//! They travel as record values inside ordinary record batches.
+//! They are the values of records in ordinary record batches.
 
 use super::broker::BrokerRegistration;
 use crate::ids::{
@@ -35,7 +35,7 @@ pub enum MetadataRecord {
     PartitionChange(PartitionChange),
     /// A topic was deleted, and its partitions and configuration with it.
     RemoveTopic {
-        /// The id of the topic that is gone.
+        /// The id of the deleted topic.
         id: TopicId,
     },
     /// A property was set, or with `value: None` reset to its default.
@@ -54,7 +54,8 @@ pub enum MetadataRecord {
         /// The finalized level; 0 switches the feature off.
         level: u16,
     },
-    /// Nothing changed; the log goes on so that its end can be seen to move (KIP-835).
+    /// Nothing changed. The record moves the log end, so that an idle log differs from a stuck one
+    /// (KIP-835).
     NoOp,
     /// A block of producer ids was given to a broker (KIP-730).
     ProducerIds {
@@ -103,7 +104,7 @@ pub struct BrokerRegistrationChange {
 }
 
 impl BrokerRegistrationChange {
-    /// A change of nothing yet, of this life of a broker.
+    /// An empty change of this registration.
     pub const fn of(registration: &BrokerRegistration) -> Self {
         Self {
             broker: registration.id,
@@ -157,7 +158,7 @@ pub struct PartitionChange {
 }
 
 impl PartitionChange {
-    /// A change of nothing yet.
+    /// An empty change of a partition.
     pub const fn of(partition: TopicPartition) -> Self {
         Self {
             partition,

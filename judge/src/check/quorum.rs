@@ -1,5 +1,5 @@
 //! The quorum has one leader in an epoch, and committed metadata is kept: every later leader has
-//! it, and no voter cuts it.
+//! it, and no voter truncates it.
 //!
 //! Catches a corrupted `grants_vote` and `quorum_commits` (KIP-595, KAFKA-12619).
 
@@ -54,8 +54,8 @@ impl Check for Quorum {
                 }
                 if let Some(unreadable) = unreadable {
                     let what = "committed metadata cannot be replayed";
-                    // What follows upon lost records does not follow upon those before them. Voters that
-                    // forget their epoch may have a leader of the same epoch again.
+                    // Later records then do not continue the records before the lost ones. Voters
+                    // that forget their epoch may have a leader of the same epoch again.
                     let ground = match view.lost_metadata(at.node.cluster, at.at) {
                         Some(_) => Ground::Quorum,
                         None => Ground::Never,

@@ -62,7 +62,7 @@ enum Mutation {
     Drop,
     /// It was observed twice.
     Duplicate,
-    /// It was observed after what followed it.
+    /// It was observed after the next observation.
     Swap,
     /// Another node reported it.
     OtherNode,
@@ -181,7 +181,7 @@ fn mutated(history: &History, at: usize, mutation: Mutation) -> Option<History> 
     Some(history)
 }
 
-/// How many mutants of a kind are noticed, and of how many.
+/// For each kind of mutants, the number of noticed ones and the number of all.
 type Score = BTreeMap<(String, Mutation), (usize, usize)>;
 
 fn score() -> Score {
@@ -204,40 +204,45 @@ fn score() -> Score {
     score
 }
 
-/// Kinds of changes that make no difference anywhere in the history, and why that is right.
+/// Kinds of changes that make no difference anywhere in the history, and the reason why that is
+/// correct.
 const EQUIVALENT: &[(&str, &[Mutation], &str)] = &[
-    ("Acknowledged", &MUTATIONS, "explains; what counts is that the client saw the answer"),
-    ("Appended", &[Duplicate, Later], "the replica holds the batch, which has its own epoch"),
+    ("Acknowledged", &MUTATIONS, "used for explanations only; the client's confirmation counts"),
+    ("Appended", &[Duplicate, Later], "the replica has the batch, which contains its epoch"),
     ("BecameLeader", &[Drop, Duplicate, Swap, Less], "the first append of the epoch shows it too"),
     ("Confirmed", &[Swap, OtherNode, OtherPartition], "a record knows its producer and partition"),
     (
         "Crashed",
         &[Drop, Duplicate, Swap, OtherNode],
-        "a crash takes nothing that was written, and gives nothing back that power took",
+        "a crash loses no written bytes, and restores none that a power loss took",
     ),
-    ("Delivered", &[Swap], "what comes next is about another node"),
-    ("HighWatermark", &MUTATIONS, "a follower shows it to no client; it bounds what is compared"),
-    ("HighWatermarkOfLeader", &MUTATIONS, "less is claimed, or what the ISR holds anyway"),
+    ("Delivered", &[Swap], "the next observation is about another node"),
+    ("HighWatermark", &MUTATIONS, "a follower returns it to no client; it only limits comparisons"),
+    ("HighWatermarkOfLeader", &MUTATIONS, "it is lower, or the ISR has these records in any case"),
     ("Loaded", &[Drop, Duplicate, Swap, OtherPartition], "it ends where it was reported to end"),
     (
         "MetadataAppended",
         &[Drop, Duplicate, Swap, OtherNode, Later],
         "two of three voters are a majority, and a batch has its own epoch",
     ),
-    ("MetadataHighWatermarkOfLeader", &[Duplicate, Swap], "what is committed is so a bit later"),
+    ("MetadataHighWatermarkOfLeader", &[Duplicate, Swap], "records are committed a little later"),
     (
         "Positioned",
         &[Drop, Duplicate, OtherNode, OtherPartition],
         "a reader that has read nothing has no position to contradict",
     ),
-    ("PowerLost", &[Duplicate, Swap], "what it took is known from the next load"),
-    ("QuorumLeader", &MUTATIONS, "where there is one leader no other contradicts it"),
-    ("ReadBack", &[Duplicate, Swap], "everything has been read by then"),
+    ("PowerLost", &[Duplicate, Swap], "the next load shows the lost bytes"),
+    ("QuorumLeader", &MUTATIONS, "the only leader is contradicted by no other"),
+    ("ReadBack", &[Duplicate, Swap], "all records have been read before"),
     ("Registered", &[Drop, Duplicate, Swap, OtherNode], "ends an exemption that is not needed"),
-    ("Retried", &MUTATIONS, "excuses what has not happened"),
+    ("Retried", &MUTATIONS, "it permits reordering, of which there is none"),
     ("Sent", &[Duplicate, OtherNode], "a record's number names its producer"),
-    ("Started", &[Drop, Duplicate, Swap, OtherNode], "what a start brings is known from the load"),
-    ("Truncated", &[Drop, Duplicate, OtherPartition, Later], "the next append shows the cut too"),
+    ("Started", &[Drop, Duplicate, Swap, OtherNode], "the load shows the state after a start"),
+    (
+        "Truncated",
+        &[Drop, Duplicate, OtherPartition, Later],
+        "the next append shows the truncation as well",
+    ),
 ];
 
 #[test]
