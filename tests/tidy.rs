@@ -83,7 +83,7 @@ fn files_are_short() {
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_begins_with_a_description() {
     for (path, text) in files(&["rs"]) {
         // The tests of a module are about that module.
         let parts = path.strip_prefix(root()).expect("below it").components();

@@ -239,7 +239,7 @@ fn a_slow_disk_takes_longer() {
 }
 
 #[test]
-fn a_pause_holds_inputs_and_makes_timers_late() {
+fn a_pause_delays_inputs_and_timers() {
     let mut world = idle(8, 2);
     poke(&mut world, 1, Act::Alarm(7, 50));
     pass(&mut world, 10);
@@ -268,7 +268,7 @@ fn a_pause_holds_inputs_and_makes_timers_late() {
 
 /// A fault that finds the process down or paused has an effect once it is what keeps it so (4b).
 #[test]
-fn what_lasts_longer_has_an_effect() {
+fn longer_faults_have_an_effect() {
     let lasting = |lasts_longer: bool, fault: fn(u16) -> sim::Fault<machine::NodeId>| {
         let mut world = idle(10, 1);
         let first = world.apply(fault(1));
@@ -427,7 +427,7 @@ fn a_process_that_fails_stays_down_until_started() {
 }
 
 #[test]
-fn a_node_stays_down_for_as_long_as_any_fault_holds_it() {
+fn a_node_stays_down_for_as_long_as_any_fault_keeps_it_down() {
     let mut world = idle(14, 1);
     let loss = world.apply(power_loss(1));
     let dead = world.apply(crash(1));

@@ -157,7 +157,7 @@ fn a_power_loss_is_not_noticed_until_something_is_sent() {
 }
 
 #[test]
-fn a_crash_behind_a_partition_is_noticed_by_a_reset_at_the_latest() {
+fn a_crash_during_a_network_partition_is_noticed_by_a_reset_at_the_latest() {
     let (mut closed, mut half_open) = (0, 0);
     for seed in 0..30 {
         let mut world = connected(seed);
@@ -216,7 +216,7 @@ fn a_dead_process_refuses_and_a_dead_host_is_silent() {
 }
 
 #[test]
-fn an_attempt_behind_a_partition_succeeds_after_it() {
+fn an_attempt_during_a_network_partition_succeeds_after_it() {
     let mut world = idle(7, 2);
     let partition = cut(&mut world, 1, 2, false);
     send(&mut world, 1, 2, 1..4);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_hold_anyway_are_allowed_by_kafka() {
+    fn values_of_the_model_are_allowed_by_kafka() {
         for (scope, name, values) in MODELLED {
             let fact = fact(*scope, name).unwrap_or_else(|| panic!("no {name}"));
             assert!(!is_modelled(*scope, name), "{name} is in a table of the engine");

@@ -15,7 +15,7 @@ struct Verdict {
 }
 
 #[test]
-fn kafka_refuses_what_it_refused_and_nothing_else() {
+fn settings_are_refused_exactly_if_kafka_refused_them() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for line in include_str!("kafka-4.1-verdicts.jsonl").lines() {

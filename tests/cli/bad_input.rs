@@ -116,7 +116,7 @@ fn a_record_that_is_not_one_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_no_one_should_want_is_a_warning_and_is_run() {
+fn unwise_settings_are_warnings_and_are_run() {
     let folder = Folder::new("unwise");
     let ended = folder.run(&[
         "scenario",

@@ -106,7 +106,7 @@ fn gather(schema: &Value, keys: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn what_the_lists_name_is_explained() {
+fn listed_names_are_explained() {
     let folder = Folder::new("guide-lists");
     let page = page();
     for what in ["measures", "targets", "reaches"] {

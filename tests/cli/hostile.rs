@@ -97,7 +97,7 @@ fn a_replay_never_touches_the_record() {
 
 /// C6: notes stay, and so does the trace of the same run.
 #[test]
-fn a_rerun_replaces_only_what_a_run_writes() {
+fn a_rerun_replaces_only_files_of_a_run() {
     let folder = Folder::new("hostile-rerun");
     let out = run(&folder, &["--trace"]);
     let path = folder.path().join(&out);

@@ -97,7 +97,7 @@ fn the_terminal_and_the_directory_say_where_it_happened() {
 }
 
 #[test]
-fn one_clear_message_unless_a_backtrace_is_asked_for() {
+fn one_clear_message_unless_a_backtrace_is_requested() {
     let folder = Folder::new("panic-stderr");
     let args = ["scenario", "no-faults", "--provoke-panic"];
     let plain = Ended::of(folder.program().env_remove("RUST_BACKTRACE").args(args));

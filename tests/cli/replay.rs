@@ -55,7 +55,7 @@ fn a_run_that_is_not_reproduced_is_a_defect_of_faultline() {
 
 /// U10: a seed is kept as a plan.
 #[test]
-fn what_a_run_met_becomes_a_scenario_file() {
+fn the_faults_of_a_run_become_a_scenario_file() {
     let folder = Folder::new("replay-freeze");
     let args = ["scenario", "swarm", "--seed", "3", "--set", "records=1000", "--json"];
     let ended = folder.run(&args);
@@ -114,7 +114,7 @@ fn a_run_that_does_not_decide_is_not_kept() {
 }
 
 #[test]
-fn what_another_build_recorded_need_not_go_the_same_way() {
+fn a_record_of_another_build_need_not_be_reproduced() {
     let folder = Folder::new("replay-build");
     let out = recorded(&folder);
     // The same run: who made it does not matter.

@@ -94,7 +94,7 @@ fn the_same_seeds_give_the_same_bytes_and_the_numbers_of_their_runs() {
 }
 
 #[test]
-fn a_panic_leaves_what_was_finished_and_says_so() {
+fn a_panic_leaves_the_finished_runs_and_is_reported() {
     let folder = Folder::new("report-panic");
     let args = ["--seeds", "3..9", "--provoke-panic", "5", "--jobs", "1", "--json", "--out", "cut"];
     let ended = report(&folder, &args);
@@ -122,7 +122,7 @@ fn a_panic_leaves_what_was_finished_and_says_so() {
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_leaves_what_was_finished_and_says_so() {
+fn an_interrupt_leaves_the_finished_runs_and_is_reported() {
     let folder = Folder::new("report-interrupt");
     let mut program = folder.program();
     program.args(SMALL).args(["--seeds", "3..100003", "--json", "--out", "cut"]);

@@ -60,7 +60,7 @@ fn another_run_of_the_same_digest_keeps_its_results() {
 
 /// A setting that producers and consumers have is set for both.
 #[test]
-fn a_summary_says_what_a_setting_applies_to() {
+fn a_summary_names_the_processes_of_a_setting() {
     let folder = Folder::new("results-set");
     folder.file("small.toml", &small("[[consumers]]"));
     let args = ["scenario", "small.toml", "--set", "request.timeout.ms=20000", "--set", "acks=all"];
@@ -132,7 +132,7 @@ fn a_pass_with_losses_says_so_and_names_seeds_that_lost() {
 
 /// A15: missing items have names; a screenful of them is printed, and explain.md has all.
 #[test]
-fn what_did_not_come_back_is_named_at_length_in_the_explanation_only() {
+fn all_missing_items_are_named_in_the_explanation_only() {
     const PARTITIONS: usize = 60;
     let folder = Folder::new("converges");
     let text = "name = 'stuck'\ntitle = 'a broker that has no time to come back'\n\
@@ -210,7 +210,7 @@ fn faults_and_stories_have_one_name_in_every_result() {
 }
 
 #[test]
-fn what_is_left_out_of_the_summary_is_in_the_explanation() {
+fn parts_left_out_of_the_summary_are_in_the_explanation() {
     let folder = Folder::new("explain");
     let verdict = folder.run(&["scenario", "leader-crash", "--seed", "42", "--json"]).json();
     let out = folder.path().join(verdict["out"].as_str().unwrap());

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_broker_sends_itself_comes_back_in_order_and_the_rest_leaves() {
+    fn requests_to_the_own_broker_arrive_in_order_and_the_others_are_sent() {
         let own = NodeId::new(0, 1);
         let mut out = Outbox::new(own, 1);
         let mut loopback = Loopback::default();

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_block_is_asked_for_at_nine_tenths() {
+    fn the_next_block_is_requested_at_nine_tenths() {
         let mut ids = ProducerIds::default();
         ids.on_allocated(Mono(0), &block(0));
         let asked: Vec<i64> = (0..1000).filter(|_| ids.generate(Mono(0)).ask).collect();

@@ -87,7 +87,7 @@ fn a_leader_forgets_its_followers_unless_it_led_in_the_epoch_before() {
 }
 
 #[test]
-fn a_high_watermark_is_repeated_unless_its_reader_goes_on_under_the_same_leadership() {
+fn a_high_watermark_is_repeated_unless_its_reader_continues_in_the_same_epoch() {
     let repeats = |(fetched, fetched_epoch), (fetch, epoch)| {
         let (fetched_epoch, epoch) = (Some(fetched_epoch), Some(epoch));
         session::repeats_high_watermark(Renamed { fetched, fetched_epoch, fetch, epoch })
@@ -173,7 +173,7 @@ fn a_reader_above_the_bound_waits() {
 }
 
 #[test]
-fn nothing_is_stable_behind_an_open_transaction_or_an_unreplicated_marker() {
+fn no_record_is_stable_after_an_open_transaction_or_an_unreplicated_marker() {
     let stable = |first_open, first_unreplicated| {
         let stable = Stable { first_open, first_unreplicated, high_watermark: 9 };
         isolation::last_stable_offset(stable)
@@ -300,7 +300,7 @@ fn a_producer_keeps_keys_in_place_and_batches_in_order() {
 }
 
 #[test]
-fn every_rule_says_what_it_decides() {
+fn every_rule_has_a_summary() {
     for ((name, _), summary) in super::Rules::NAMES.iter().zip(super::Rules::SUMMARIES) {
         assert!(summary.len() > 20 && !summary.contains("::"), "{name}: {summary}");
     }

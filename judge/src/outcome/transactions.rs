@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_of_transactions_add_up_and_say_what_a_maybe_came_to() {
+    fn outcomes_of_transactions_add_up_and_resolve_unknown_ones() {
         let share = |transactions, records| Share { transactions, records };
         let one = Transactions {
             committed: share(2, 8),

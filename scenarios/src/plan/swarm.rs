@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_has_one_plan_whatever_the_settings() {
+    fn a_seed_has_one_plan_under_all_settings() {
         let scenario = scenario();
         let mut other = scenario.clone();
         other.clusters[0].topic.set("min.insync.replicas", "1").unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn plans_have_as_many_faults_as_asked_for_within_their_time() {
+    fn plans_have_the_requested_number_of_faults_within_their_time() {
         let scenario = scenario();
         let swarm = scenario.swarm.clone().unwrap();
         let mut seen = std::collections::BTreeSet::new();

@@ -32,7 +32,7 @@ mod tests {
     use sim::{Groups, Pause};
 
     #[test]
-    fn a_cut_between_the_victim_and_others_is_not_upon_the_others() {
+    fn a_partition_between_the_victim_and_others_does_not_target_the_others() {
         let [one, two, three] = [1, 2, 3].map(|id| NodeId::new(0, id));
         let cut = |a: &[NodeId], b: &[NodeId]| {
             Fault::from(Partition { groups: Groups(vec![a.to_vec(), b.to_vec()]) })

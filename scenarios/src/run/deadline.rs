@@ -214,7 +214,7 @@ mod tests {
     /// Kafka parks a follower's fetch for `replica.fetch.wait.max.ms` where `replica.fetch.min.bytes`
     /// is above `replica.fetch.max.bytes` and only one partition has records.
     #[test]
-    fn followers_that_ask_for_more_than_they_may_have_get_the_time_for_their_waits() {
+    fn deadlines_include_the_waits_of_followers_with_large_fetches() {
         let with = |least: u32, most: u32| {
             let scenario = scenario(&format!(
                 "[[clusters]]\nbroker.'replica.fetch.min.bytes' = {least}\n\
@@ -233,7 +233,7 @@ mod tests {
 
     /// A2: the deadline includes the time for data over a slow link.
     #[test]
-    fn deadlines_grow_with_what_a_slow_link_has_to_carry() {
+    fn deadlines_grow_with_the_bytes_on_a_slow_link() {
         let thin = scenario("[network.clients]\nbandwidth = 200_000\n[[consumers]]");
         let written = Written { batches: 300, bytes: 30_000_000 };
         let nothing = Written::default();

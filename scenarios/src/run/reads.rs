@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_waits_for_what_it_could_read() {
+    fn waits_of_consumers_are_for_readable_records() {
         let (leader, consumer) = (NodeId::new(0, 1), NodeId::new(0, 1002));
         let start = ClientFact::Positioned {
             partition: PARTITION,

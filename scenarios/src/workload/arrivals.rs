@@ -169,7 +169,7 @@ mod tests {
 
     /// C1: what `stop` cuts off is not owed.
     #[test]
-    fn stopping_early_sends_a_prefix_and_owes_nothing_after_it() {
+    fn a_producer_that_stops_early_sends_a_prefix() {
         let all: Vec<_> = Arrivals::new(schedule(7)).collect();
         let stop = Some(Span::millis(1_500));
         let mut arrivals = Arrivals::new(Schedule { stop, ..schedule(7) });

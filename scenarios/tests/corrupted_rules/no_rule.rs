@@ -65,9 +65,6 @@ pub(super) const NO_RULE: &[NoRule] = &[
         check: "order-in-real-time",
         why: "what is acknowledged stands in the log, and what comes later is appended behind it; a rule that \
               breaks this loses the record or gives its offset another value, which other checks notice",
-        history: (
-            TRANSACTIONS,
-            "a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent",
-        ),
+        history: (TRANSACTIONS, "a_record_follows_those_acknowledged_before_it_was_sent"),
     },
 ];

@@ -72,7 +72,7 @@ fn the_replication_factor_of_one_broker_can_only_be_one() {
 }
 
 #[test]
-fn every_mistake_is_reported_at_its_place_with_what_was_meant() {
+fn every_mistake_is_reported_at_its_place_with_a_suggestion() {
     use Kind::*;
     #[rustfmt::skip]
     let table: &[Mistake] = &[

@@ -152,7 +152,7 @@ fn an_unmodelled_property_is_refused_with_a_hint() {
 }
 
 #[test]
-fn an_unmodelled_property_accepts_values_that_hold_anyway() {
+fn an_unmodelled_property_accepts_the_value_of_the_model() {
     for setting in [
         "enable.idempotence=false",
         "compression.type=none",
@@ -251,7 +251,7 @@ fn defaults_are_those_of_kafka() {
 
 /// As the help says: what the file says counts as if it were in force.
 #[test]
-fn beyond_kafka_can_be_asked_for_beside_a_file() {
+fn beyond_kafka_can_be_requested_beside_a_file() {
     let text = "name = 'x'\ntitle = 'x'\n[[clusters]]\n[clusters.topic]\nsegment.bytes = 1000\n\
                 [[topics]]\nname = 'orders'\n";
     let none = |_: &str, _: &str| Err(String::new());

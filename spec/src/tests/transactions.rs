@@ -133,7 +133,7 @@ fn a_coordinator_is_a_target_by_a_transactional_id_that_there_is() {
 }
 
 #[test]
-fn what_producers_do_in_transactions_can_be_set() {
+fn keys_of_transactions_can_be_set() {
     let mut scenario = with(ID, "").unwrap();
     let settings = [
         "transactions.records=6",
@@ -181,7 +181,7 @@ fn a_transfer_has_two_records_in_two_partitions() {
 
 /// The limit is in the file, the time-out is not.
 #[test]
-fn a_time_out_above_the_limit_is_marked_where_one_of_them_stands() {
+fn a_time_out_above_the_limit_is_reported_at_the_time_out_or_the_limit() {
     let limit = "[clusters.broker]\ntransaction.max.timeout.ms = 5000\n";
     let text = GOOD.replace("[clusters.topic]", &format!("{limit}\n[clusters.topic]"));
     let error = Scenario::parse("limit.toml", &text.replace("acks = \"all\"", ID)).unwrap_err();

@@ -225,7 +225,7 @@ mod tests {
     use crate::mutants::find::of_file;
 
     #[test]
-    fn an_outer_mutant_holds_the_inner_ones_where_it_is_off() {
+    fn an_outer_mutant_contains_the_inner_ones_where_it_is_off() {
         let text = "fn f(a: i64, b: i64) -> bool { g(); a < b && b > 1 }";
         let found = of_file("f.rs", text).expect("it is Rust");
         let mutants: Vec<(u32, Mutant)> = (1..).zip(found).collect();

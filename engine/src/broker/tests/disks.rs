@@ -74,7 +74,7 @@ fn new_replicas_go_to_the_directory_with_the_fewest_and_are_reported_to_the_cont
 }
 
 #[test]
-fn a_failed_directory_takes_its_replicas_offline_and_the_other_directory_goes_on() {
+fn a_failed_directory_takes_only_its_own_replicas_offline() {
     let (mut cluster, parts) = two_dirs();
     cluster.until(|cluster| parts.iter().all(|id| !assigned(cluster, 1, *id).is_reserved()));
     let [a, b] = split(&cluster, &parts);

@@ -81,7 +81,7 @@ fn a_record_is_confirmed_when_all_have_it_and_then_read() {
 }
 
 #[test]
-fn a_fetch_session_returns_only_what_is_new() {
+fn a_fetch_session_returns_only_changed_partitions() {
     let (mut cluster, orders) = Cluster::start(2);
     let (consumer, producer) = (cluster.connect(1), cluster.connect(1));
     let fetch = |cluster: &mut Cluster, session, max_wait, partitions| {
@@ -114,7 +114,7 @@ fn a_fetch_session_returns_only_what_is_new() {
 }
 
 #[test]
-fn what_was_confirmed_survives_its_leader() {
+fn confirmed_records_survive_their_leader() {
     let (mut cluster, orders) = Cluster::start(2);
     let producer = cluster.connect(1);
     cluster.produce(producer, orders, -1);
@@ -170,7 +170,7 @@ fn too_few_in_sync_replicas_refuse_or_say_so_afterwards() {
 }
 
 #[test]
-fn a_deposed_leader_fails_what_waits_and_drops_what_nobody_else_has() {
+fn a_replaced_leader_fails_parked_requests_and_truncates_unreplicated_records() {
     let (mut cluster, orders) = Cluster::start(2);
     cluster.run_for(Span::secs(1));
     cluster.cut(1, &[2, 3, 101]);
@@ -199,7 +199,7 @@ fn a_deposed_leader_fails_what_waits_and_drops_what_nobody_else_has() {
 }
 
 #[test]
-fn a_cut_log_is_recovered_from_where_it_was_cut() {
+fn a_truncated_log_is_recovered_from_its_new_end() {
     let (mut cluster, orders) = Cluster::start(2);
     cluster.run_for(Span::secs(1));
     cluster.cut(1, &[2, 3, 101]);
@@ -323,7 +323,7 @@ fn an_error_without_acks_closes_the_connection() {
 }
 
 #[test]
-fn requests_of_nowhere_are_told_why() {
+fn requests_for_unknown_partitions_get_an_error() {
     let (mut cluster, orders) = Cluster::start(2);
     let conn = cluster.connect(3);
     let at = |topic, index| TopicPartition { partition: index, ..TopicPartition::new(topic, 0) };

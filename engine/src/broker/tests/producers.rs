@@ -91,7 +91,7 @@ fn a_new_leader_knows_the_batches_of_the_last_one() {
 }
 
 #[test]
-fn a_silent_producer_is_forgotten_and_begins_anew() {
+fn an_idle_producer_expires_and_begins_at_sequence_0() {
     let (mut cluster, orders) = Cluster::start_with(1, |config| {
         config.producer_id_expiration = Span::secs(5);
         config.producer_id_expiration_check = Span::secs(1);

@@ -233,7 +233,7 @@ impl Bench {
 }
 
 #[test]
-fn the_coordinator_adds_or_verifies_and_the_request_goes_on_with_its_guards() {
+fn the_coordinator_adds_or_verifies_and_the_request_continues_with_its_guards() {
     for (version, verify_only) in [(ADDS, false), (VERIFIES, true)] {
         let mut bench = Bench::new();
         let conn = bench.ask(version, "a", 3, &[A, B]);

@@ -96,7 +96,7 @@ fn failed(producer: &mut Producer) -> Vec<(ErrorCode, bool, Vec<u64>)> {
 }
 
 #[test]
-fn what_one_handler_sends_shares_requests_and_callbacks_follow_the_order_of_sends() {
+fn batches_of_one_handler_share_requests_and_callbacks_follow_the_order_of_sends() {
     let (mut stage, mut producer) = scene(&[1, 2, 1], |_| {});
     for tag in 0..9 {
         send(&mut stage, &mut producer, tag as i32 % 3, tag);
@@ -266,7 +266,7 @@ fn hurried(leaders: &[u16]) -> (Stage, Producer) {
 }
 
 #[test]
-fn the_delivery_time_out_leaves_no_doubt_about_what_was_never_sent() {
+fn a_batch_that_expires_before_it_was_sent_is_certainly_not_written() {
     let (mut stage, mut producer) = hurried(&[1]);
     send(&mut stage, &mut producer, 0, 0);
     stage.settle(&mut producer);
@@ -284,7 +284,7 @@ fn the_delivery_time_out_leaves_no_doubt_about_what_was_never_sent() {
 }
 
 #[test]
-fn a_batch_that_expires_in_flight_may_be_written_and_holds_its_memory() {
+fn a_batch_that_expires_in_flight_may_be_written_and_keeps_its_memory() {
     let (mut stage, mut producer) = hurried(&[1]);
     send(&mut stage, &mut producer, 0, 0);
     stage.pass(&mut producer, Span::secs(2));
@@ -347,7 +347,7 @@ fn doubt_after(first: impl FnOnce(&mut Stage, &mut Producer, &Asked)) -> bool {
 }
 
 #[test]
-fn one_doubtful_transmission_makes_a_batch_doubtful_for_good() {
+fn after_one_request_without_outcome_a_batch_may_be_written() {
     use ErrorCode as E;
     for (error, doubt) in [
         (E::NotEnoughReplicas, false),
@@ -434,7 +434,7 @@ fn a_single_record_that_is_too_large_fails() {
 }
 
 #[test]
-fn a_request_holds_no_more_than_max_request_size_and_no_partition_starves() {
+fn a_request_has_at_most_max_request_size_bytes_and_no_partition_starves() {
     let (mut stage, mut producer) = scene(&[1, 1, 1], |config| {
         config.max_request_size = 300;
         config.max_in_flight = 1;

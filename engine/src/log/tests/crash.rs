@@ -72,7 +72,7 @@ fn missing_and_corrupt_indexes_are_rebuilt_even_after_a_clean_shutdown() {
 }
 
 #[test]
-fn a_log_start_beyond_what_survived_drops_the_rest() {
+fn a_log_start_beyond_the_surviving_records_removes_them() {
     let (_, mut disk) = filled(4);
     let (log, _) =
         Log::open_from(DIR, &small(), &mut disk, false, 0, 50, NOW).expect("a log opens");

@@ -142,7 +142,7 @@ proptest! {
 /// The test above fails if the fsync of a full segment is left out.
 #[test]
 #[should_panic(expected = "below the recovery point")]
-fn a_recovery_point_above_what_was_synced_is_noticed() {
+fn a_recovery_point_above_the_synced_records_is_noticed() {
     let mut disk = TestDisk::default();
     let (log, _) = open(&mut disk, false, 0);
     let mut bench =

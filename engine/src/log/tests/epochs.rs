@@ -56,7 +56,7 @@ fn recovery_finds_epochs_in_batches_from_epoch_zero_on() {
 }
 
 #[test]
-fn what_truncation_removes_is_removed_again_on_load() {
+fn epochs_removed_by_a_truncation_are_removed_again_on_load() {
     let (mut log, mut disk) = filled(5);
     log.append_as_leader(batch(1, 10), 4, NOW, &mut disk).expect("an append");
     log.flush(&mut disk).expect("a flush");

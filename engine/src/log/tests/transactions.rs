@@ -209,7 +209,7 @@ fn a_truncation_after_which_a_snapshot_brings_producers_back_reads_on() {
 /// DeleteRecords into the batch that opened a transaction: the last stable offset is the start of that
 /// batch, below the start of the log.
 #[test]
-fn an_open_transaction_below_the_log_start_counts_from_the_batch_that_holds_the_start() {
+fn an_open_transaction_below_the_log_start_begins_at_the_first_kept_batch() {
     let mut disk = TestDisk::default();
     let (mut log, _) = open(&mut disk, false, 0);
     append(&mut log, batch(1, 1), &mut disk);

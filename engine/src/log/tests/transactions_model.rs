@@ -162,12 +162,12 @@ impl Bench {
         let entries = |segment: &Segment| segment.aborted.entries().to_vec();
         let indexed: Vec<AbortedTxn> = self.log.segments.iter().flat_map(entries).collect();
         assert_eq!(indexed, replayed.aborted);
-        self.reads_name_what_they_hold(&replayed);
+        self.names_of_reads_match_their_batches(&replayed);
     }
 
     /// A read lists every aborted transaction of which it contains records, and none that ended
     /// before it.
-    fn reads_name_what_they_hold(&mut self, replayed: &Replayed) {
+    fn names_of_reads_match_their_batches(&mut self, replayed: &Replayed) {
         for from in 0..self.log.end_offset() {
             for max_bytes in [1, 250, 100_000] {
                 let end = self.log.end_offset();

@@ -102,7 +102,7 @@ fn b9_a_higher_epoch_draws_a_time_out_for_a_follower_and_a_vote_for_a_waiting_vo
 }
 
 #[test]
-fn b9_a_voter_that_sends_pre_votes_goes_on_after_it_has_voted() {
+fn b9_a_voter_that_sends_pre_votes_continues_after_it_has_voted() {
     let mut net = Net::new(&VOTERS[..1]);
     vote_request(&mut net, 101, 7, true);
     net.on_member(101, |member, now, disk, out| {
@@ -211,7 +211,7 @@ fn a_leader_that_restarts_ends_its_epoch_at_once() {
 }
 
 #[test]
-fn a_candidate_that_restarts_goes_on_with_its_election() {
+fn a_candidate_that_restarts_continues_its_election() {
     let (mut net, _) = rejected_candidate();
     net.crash(101);
     net.facts.clear();

@@ -134,7 +134,7 @@ fn a_leader_that_crashes_is_replaced_in_time() {
 
 /// The network refuses a second request in flight, and invariants are checked after each step.
 #[test]
-fn no_request_is_sent_twice_whatever_is_cut() {
+fn no_request_is_sent_twice_under_any_partition() {
     for seed in 0..200 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut net = Net::seeded(&[101, 102, 103, OBSERVER], seed);

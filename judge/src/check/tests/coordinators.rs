@@ -8,7 +8,7 @@ use engine::fact::Fact;
 use machine::Span;
 
 #[test]
-fn a_marker_is_what_was_decided_for_its_partition() {
+fn a_marker_agrees_with_the_decision_for_its_partition() {
     let wrong = |decision: State, partitions: &[&str], epoch: i16, committed: bool| {
         let mut history = good();
         history.begin_transaction(1001, 6);
@@ -141,7 +141,7 @@ fn a_transaction_is_complete_when_each_partition_has_its_marker() {
 }
 
 #[test]
-fn a_coordinator_knows_what_its_log_says() {
+fn the_state_of_a_coordinator_agrees_with_its_log() {
     let knows = |of: (i64, i16), state: State| {
         let mut history = good();
         history.fact(
@@ -185,7 +185,7 @@ fn a_coordinator_knows_what_its_log_says() {
 /// A power loss of as many replicas as `min.insync.replicas` takes a marker, and the next one ends
 /// two transactions in its place.
 #[test]
-fn what_follows_from_a_marker_that_was_lost_with_the_power_is_permitted() {
+fn consequences_of_a_marker_lost_in_a_power_loss_are_permitted() {
     let lost = |by_power: bool| {
         let mut history = History::transactional();
         history.own(1001, (PID, 0));

@@ -136,7 +136,7 @@ fn acknowledged_survives_requires_the_record_at_its_offset() {
 }
 
 #[test]
-fn delivered_stays_whatever_acks_was() {
+fn delivered_records_stay_with_any_acks() {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..2), 1);
     history.write(1, ORDERS, 0, &numbers(0..2));
@@ -225,7 +225,7 @@ fn a_segment_is_no_larger_than_it_may_be() {
 }
 
 #[test]
-fn a_disk_holds_the_batches_that_its_replica_reported() {
+fn a_disk_has_the_batches_that_its_replica_reported() {
     // All three lack the same batch, so they are equal.
     let mut history = finish(good(), 1);
     for id in 1..=3 {
@@ -305,7 +305,7 @@ fn replicas_are_not_compared_above_the_watermark() {
 }
 
 #[test]
-fn a_follower_may_append_only_what_a_leader_has() {
+fn a_follower_may_append_only_batches_of_a_leader() {
     let mut history = good();
     history.send(ORDERS, &numbers(40..41), -1);
     let other = batch(40, 0, &numbers(40..41));
@@ -322,7 +322,7 @@ fn a_leader_epoch_has_one_leader() {
 }
 
 #[test]
-fn members_hold_all_committed_records() {
+fn members_have_all_committed_records() {
     let mut history = good();
     history.change(None, &[1, 2], &[]);
     let more = numbers(40..44);
@@ -359,14 +359,14 @@ fn a_replica_that_lost_its_power_is_exempt_until_it_is_registered() {
 }
 
 #[test]
-fn a_cut_below_the_watermark_is_judged() {
+fn a_truncation_below_the_watermark_is_judged() {
     let mut history = good();
     history.cut(2, ORDERS, 36, 40);
     assert_eq!(history.findings(), vec![orders("truncation-below-watermark", 36)]);
 }
 
 #[test]
-fn what_is_missing_after_the_deadline_is_named() {
+fn missing_items_after_the_deadline_are_named() {
     let mut history = finish(good(), 1);
     history.lack(Some(ORDERS), "orders-0: ISR {1, 2}, 3 is fenced since 12.4 s");
     let judgement = history.judge();

@@ -35,7 +35,7 @@ fn level(level: u16) -> MetadataRecord {
 }
 
 #[test]
-fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
+fn the_quorum_commits_by_majority_and_keeps_committed_records() {
     let mut history = good();
     history.write_metadata(&[level(1)], &[101]);
     history.commit_metadata();
@@ -51,7 +51,7 @@ fn the_quorum_commits_by_majority_and_keeps_what_it_committed() {
 
 /// Until the old leader learns of its successor, it commits records that the successor has as well.
 #[test]
-fn a_replaced_leader_of_the_quorum_commits_what_its_successor_has() {
+fn a_replaced_leader_of_the_quorum_commits_records_that_its_successor_has() {
     let shrinks = |successor: u16| {
         let mut history = History::new(2);
         let isr = MetadataRecord::PartitionChange(PartitionChange {

@@ -110,7 +110,7 @@ fn a_consumer_reads_on_in_the_log_that_it_has_read() {
 /// A consumer moves back, and then skips markers up to its former position. It does not continue
 /// from the records that it had read there before.
 #[test]
-fn a_consumer_that_was_sent_back_reads_on_behind_markers() {
+fn a_consumer_that_moved_back_reads_on_after_markers() {
     let mut history = replaced();
     for offset in 36..40_i64 {
         let marker = EndTransactionMarker { committed: true, coordinator_epoch: 0 };

@@ -102,7 +102,7 @@ fn told(outcome: TransactionOutcome, first: bool, second: bool) -> Vec<&'static 
 }
 
 #[test]
-fn what_an_application_was_told_holds_in_every_partition() {
+fn an_outcome_reported_to_an_application_holds_in_every_partition() {
     use TransactionOutcome::{Aborted, Committed, GivenUp};
     assert_eq!(told(Committed, true, true), Vec::<&str>::new());
     let aborted = ["a record of a committed transaction is aborted"];
@@ -146,7 +146,7 @@ fn a_record_that_was_given_up_cannot_be_in_a_committed_transaction() {
 }
 
 #[test]
-fn a_reader_of_read_committed_is_given_what_is_committed_and_replicated() {
+fn a_read_committed_reader_gets_committed_and_replicated_records() {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
     history.begin_transaction(1001, 0);
@@ -185,7 +185,7 @@ fn a_reader_of_read_committed_is_given_what_is_committed_and_replicated() {
 }
 
 #[test]
-fn a_reader_passes_over_what_is_aborted_and_over_nothing_else() {
+fn a_reader_skips_aborted_records_and_no_others() {
     let skips = |hidden: &[i64], read_committed: bool| {
         let mut history = good();
         if !read_committed {
@@ -337,7 +337,7 @@ fn a_producer_that_is_fenced_by_one_with_its_id_is_named() {
 }
 
 #[test]
-fn a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent() {
+fn a_record_follows_those_acknowledged_before_it_was_sent() {
     let stands = |swapped: bool| {
         let mut history = History::new(2);
         history.setup.producers.push(history.setup.producers[0]);
@@ -369,7 +369,7 @@ fn a_record_stands_behind_those_that_were_acknowledged_before_it_was_sent() {
 /// Seed 378 of `swarm`: a reader of `read_committed` reads a partition back, of which one of
 /// `read_uncommitted` was shown more.
 #[test]
-fn what_is_open_is_not_owed_to_a_reader_of_read_committed() {
+fn records_of_open_transactions_need_not_reach_read_committed_readers() {
     let went_back = |other: u16| {
         let mut history = good();
         history.begin_transaction(1001, 6);

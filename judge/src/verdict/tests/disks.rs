@@ -80,7 +80,7 @@ fn the_loss_of_the_disks_of_all_replicas_excuses_the_loss_of_their_records() {
 /// A fault that loses no bytes excuses nothing; losing one disk excuses only what was on it; an
 /// index can be rebuilt from its `.log` file.
 #[test]
-fn the_loss_of_a_disk_excuses_only_what_was_on_it() {
+fn the_loss_of_a_disk_permits_only_the_loss_of_its_records() {
     for disk in [
         Disk::OtherLost,
         Disk::CorruptedIndex,
@@ -139,7 +139,7 @@ fn a_lost_disk_excuses_one_load() {
 
 /// Recovery may cut from the bad sector onwards, and not before.
 #[test]
-fn a_bad_sector_excuses_the_loss_of_what_follows() {
+fn a_corrupt_sector_permits_the_loss_of_later_records() {
     let cut_to = |end: i64| {
         let mut history = History::new(2);
         history.produce(&numbers(0..4));

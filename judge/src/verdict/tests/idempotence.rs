@@ -129,7 +129,7 @@ fn a_copy_is_excused_only_where_its_producer_may_have_been_forgotten() {
 }
 
 #[test]
-fn what_a_killed_producer_had_sent_may_come_after_what_the_next_one_sends() {
+fn records_of_a_killed_producer_may_follow_those_of_the_next_one() {
     let landed = |id: i64, killed: bool| {
         let mut history = history();
         history.send(ORDERS, &numbers(0..1), -1);
@@ -249,7 +249,7 @@ fn a_batch_that_is_refused_is_called_back_before_an_earlier_one_that_is_sent_aga
 /// Seed 300256 of `swarm`: a request times out at the leader, which has its batch and confirms
 /// those behind it, sent over the same connection.
 #[test]
-fn a_copy_is_confirmed_after_the_batches_behind_it() {
+fn a_duplicate_is_confirmed_after_later_batches() {
     let confirmed = |retried: bool, in_flight: u32, in_place: bool| {
         let mut history = history();
         history.setup.producers[0].max_in_flight = in_flight;

@@ -54,7 +54,7 @@ fn acks1(followers: &[u16]) -> History {
 }
 
 #[test]
-fn acks1_permits_what_an_in_sync_replica_had_not_got() {
+fn acks1_permits_the_loss_of_records_that_an_in_sync_replica_lacked() {
     let mut history = acks1(&[3]);
     history.crash(1);
     history.elect(2, 1, &[2, 3], &[]);
@@ -71,7 +71,7 @@ fn acks1_permits_what_an_in_sync_replica_had_not_got() {
 
 /// 2 has led for a long time when 1 confirms the records that are lost.
 #[test]
-fn acks1_permits_what_a_replaced_leader_went_on_to_confirm() {
+fn acks1_permits_the_loss_of_records_confirmed_by_a_replaced_leader() {
     let mut history = acks1(&[2, 3]);
     history.elect(2, 1, &[2, 3], &[]);
     let led = View::default().time(history.now());
@@ -107,7 +107,7 @@ fn acks1_alone() -> History {
 }
 
 #[test]
-fn acks1_permits_what_an_isr_below_min_isr_had_alone() {
+fn acks1_permits_the_loss_of_records_of_an_isr_below_min_isr() {
     let mut history = acks1_alone();
     history.elect(2, 1, &[2], &[1]);
     let judgement = finish(history, 2);
@@ -139,7 +139,7 @@ fn acks1_does_not_excuse_a_leader_that_was_not_eligible() {
 }
 
 #[test]
-fn acks1_does_not_excuse_a_replica_that_cuts_to_its_own_watermark() {
+fn acks1_does_not_permit_a_truncation_to_the_replicas_own_watermark() {
     // KIP-101: 2 had everything, cut it when it began to follow, and is elected.
     let mut history = acks1(&[2, 3]);
     history.cut(2, ORDERS, 4, 4);
@@ -151,7 +151,7 @@ fn acks1_does_not_excuse_a_replica_that_cuts_to_its_own_watermark() {
 }
 
 #[test]
-fn acks1_does_not_excuse_the_loss_of_what_the_whole_isr_had() {
+fn acks1_does_not_permit_the_loss_of_records_of_the_whole_isr() {
     // KAFKA-7128: 3 is let in by the lagging watermark of a new leader.
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
@@ -346,7 +346,7 @@ fn an_isr_of_one_is_permitted_to_lose_with_its_power_only() {
 }
 
 #[test]
-fn with_min_isr_1_whoever_comes_back_first_may_have_lost_it() {
+fn with_min_isr_1_the_first_replica_to_return_may_have_lost_a_record() {
     let mut history = History::new(1);
     history.produce(&numbers(0..4));
     history.produce(&numbers(4..8));
@@ -397,7 +397,7 @@ fn acks0_confirms_nothing() {
 }
 
 #[test]
-fn what_cannot_be_judged_is_unknown() {
+fn findings_that_cannot_be_judged_are_unknown() {
     let mut history = History::new(2);
     history.send(ORDERS, &numbers(0..2), -1);
     history.node(3, CRASHED);
@@ -414,7 +414,7 @@ fn what_cannot_be_judged_is_unknown() {
 }
 
 #[test]
-fn a_leader_that_goes_on_in_its_epoch_after_a_power_loss_is_named() {
+fn a_leader_that_continues_in_its_epoch_after_a_power_loss_is_named() {
     let mut history = History::new(2);
     history.produce(&numbers(0..4));
     history.produce(&numbers(4..8));
@@ -462,7 +462,7 @@ fn a_lost_record_is_the_headline_and_its_story_tells_who_did_not_wait() {
 }
 
 #[test]
-fn the_story_tells_who_was_let_in_without_what_is_committed() {
+fn the_explanation_names_the_replica_that_joined_without_committed_records() {
     // KAFKA-7128: 3 is let in where it has reached what 2 knows to be committed.
     let mut history = acks1(&[2, 3]);
     history.change(None, &[1, 2], &[]);

@@ -21,14 +21,14 @@ fn led_by_2_in_the_end(fetched_again: bool) -> crate::verdict::Judgement {
 }
 
 #[test]
-fn acks1_permits_the_loss_of_records_that_a_replica_cut_and_had_not_fetched_again() {
+fn acks1_permits_the_loss_of_truncated_records_not_fetched_again() {
     let judgement = led_by_2_in_the_end(false);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     assert_eq!(hazards(&judgement), vec![("acks1-unreplicated", 4)]);
 }
 
 #[test]
-fn acks1_does_not_excuse_records_that_a_replica_had_fetched_again_and_cut() {
+fn acks1_does_not_permit_the_truncation_of_records_fetched_again() {
     let judgement = led_by_2_in_the_end(true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }

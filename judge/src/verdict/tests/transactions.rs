@@ -22,7 +22,7 @@ fn share(transactions: u64, records: u64) -> Share {
 
 /// Issue 10, line 7: each transaction is in one outcome, with its records.
 #[test]
-fn transactions_count_by_what_their_application_knows() {
+fn transactions_are_counted_by_the_outcome_that_their_application_knows() {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
     history.transaction(0, (PID, 0), true);

@@ -196,7 +196,7 @@ fn cuts_again(crash: bool, unclean: bool) -> crate::verdict::Judgement {
 }
 
 #[test]
-fn a_replica_may_restart_with_an_epoch_that_it_cut_after_an_unclean_election() {
+fn a_replica_may_restart_with_an_epoch_truncated_after_an_unclean_election() {
     let judgement = cuts_again(true, true);
     assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
     let found = hazards(&judgement);

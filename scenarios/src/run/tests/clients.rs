@@ -89,7 +89,7 @@ fn a4_a_consumer_that_stops_as_promised_is_reported() {
 }
 
 #[test]
-fn a4_an_application_that_seeks_later_goes_on() {
+fn a4_an_application_that_seeks_later_continues() {
     let text = "[[topics]]\nname = 't'\n[[producers]]\nrecords = 500\n[[consumers]]\n\
         seeks = [{ at = '1s', to = { offset = 3 } }]\n\
         [consumers.properties]\nauto.offset.reset = 'none'\n";
@@ -148,7 +148,7 @@ fn a9_a_run_that_acknowledged_nothing_shows_nothing() {
 }
 
 #[test]
-fn a11_a_fetch_that_cannot_be_answered_in_time_is_the_clients_doing() {
+fn a11_a_fetch_too_large_for_its_time_out_is_due_to_the_client() {
     const WAITS: &str = "[[topics]]\nname = 't'\n[[producers]]\nrecords = 100\n[[consumers]]\n\
         [consumers.properties]\nauto.offset.reset = 'earliest'\nrequest.timeout.ms = 300\n\
         fetch.min.bytes = 100000\n";
@@ -161,7 +161,7 @@ fn a11_a_fetch_that_cannot_be_answered_in_time_is_the_clients_doing() {
 }
 
 #[test]
-fn c1_what_stop_cuts_off_is_not_owed_and_what_does_not_fit_is_undecided() {
+fn c1_records_after_stop_are_not_due_and_too_many_are_undecided() {
     let stopped =
         "[[topics]]\nname = 't'\n[[producers]]\nrecords = 5000\nrate = 100\nstop = '2s'\n";
     let stopped = verdict(stopped, 1);

@@ -26,7 +26,7 @@ fn hazards(verdict: &Verdict) -> Vec<&str> {
 /// With Kafka's default nothing is stored twice or overtaken. Without idempotence the same seeds
 /// show both, permitted and named.
 #[test]
-fn what_is_sent_again_is_stored_once() {
+fn a_batch_that_is_sent_again_is_stored_once() {
     let mut without = Vec::new();
     for seed in 0..4 {
         let verdict = with("idempotent-retries", seed, &[]);
@@ -46,7 +46,7 @@ fn what_is_sent_again_is_stored_once() {
 /// D31: with several requests in flight, what is sent again is overtaken. Idempotence keeps the
 /// order, and so does a single request in flight.
 #[test]
-fn what_is_in_flight_keeps_its_order_with_idempotence_or_alone() {
+fn batches_keep_their_order_with_idempotence_or_one_in_flight() {
     let (off, alone) = ("enable.idempotence=false", "max.in.flight.requests.per.connection=1");
     for seed in 0..2 {
         let verdict = with("in-flight-reorder", seed, &[]);
@@ -65,7 +65,7 @@ fn what_is_in_flight_keeps_its_order_with_idempotence_or_alone() {
 
 /// Responses that are lost double nothing.
 #[test]
-fn what_is_sent_again_for_a_lost_response_is_stored_once() {
+fn a_batch_sent_again_after_a_lost_response_is_stored_once() {
     for seed in 0..2 {
         let verdict = with("lost-ack-retry", seed, &[]);
         assert_eq!(verdict.outcome, Outcome::Pass, "{seed}: {verdict:#?}");
@@ -103,7 +103,7 @@ fn a_rolling_restart_of_producers_doubles_nothing() {
 /// A message that an application sends again after a restart, or because its record was given up,
 /// is in another record: it is stored twice in spite of idempotence, which is permitted.
 #[test]
-fn idempotence_does_not_cover_what_an_application_sends_again() {
+fn idempotence_does_not_cover_messages_that_an_application_repeats() {
     let text = include_str!("../../../tests/directed/given-up-and-sent-again.toml");
     for seed in 0..2 {
         for verdict in [with("producer-restart", seed, &[]), directed(text, seed)] {

@@ -227,7 +227,7 @@ fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
 }
 
 #[test]
-fn what_does_not_come_back_in_a_time_that_is_too_short_is_named() {
+fn items_not_recovered_within_a_short_deadline_are_named() {
     let mut resolved = small("no-faults", 1);
     resolved.scenario.durations.converge = Some(spec::Time(Span(1)));
     resolved.scenario.faults.push(Fault {
@@ -413,7 +413,7 @@ fn a_panic_ends_a_run_at_the_same_event_with_and_without_a_trace() {
 
 #[test]
 #[should_panic(expected = "a panic was asked for")]
-fn a_panic_comes_through_to_whoever_expects_none() {
+fn a_panic_reaches_a_caller_that_expects_none() {
     run(&provoked(false));
 }
 

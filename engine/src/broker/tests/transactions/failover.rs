@@ -8,7 +8,7 @@ use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::timer::TransactionTimer;
 
 #[test]
-fn a_new_coordinator_goes_on_from_the_records_of_the_old_one() {
+fn a_new_coordinator_continues_from_the_records_of_the_old_one() {
     let (mut cluster, orders) = start();
     let (old, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);

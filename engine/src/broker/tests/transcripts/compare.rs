@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_noticed() {
+    fn differences_are_noticed() {
         let expected = json!({"a": [{"id": "<topic 1>", "e": 0}, {"id": "<topic 2>", "e": 3}]});
         assert!(!differs(&expected, &json!({"a": [{"id": "y", "e": 3}, {"id": "x", "e": 0}]})));
         assert!(differs(&expected, &json!({"a": [{"id": "y", "e": 3}, {"id": "x", "e": 1}]})));

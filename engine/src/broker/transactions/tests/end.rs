@@ -195,7 +195,7 @@ fn beyond_the_last_epoch_nothing_ends_a_transaction() {
 }
 
 #[test]
-fn a_repeated_request_gets_what_the_first_one_got() {
+fn a_repeated_request_gets_the_response_of_the_first_one() {
     let over = entry(State::CompleteCommit);
     let again = end(&over, (7, 2), true, 2);
     assert_eq!(again, Ok(Ends::Already { producer_id: 7, producer_epoch: 3 }));

@@ -29,7 +29,7 @@ fn given(entry: &Entry, named: Option<(i64, i16)>) -> Result<(i64, i16, i16), Er
 }
 
 #[test]
-fn a_new_transactional_id_begins_in_epoch_0_whatever_its_producer_names() {
+fn a_new_transactional_id_begins_in_epoch_0_for_any_requested_epoch() {
     let new = Entry::new(TransactionMetadata::new(7, 60_000, 0));
     assert_eq!(given(&new, None), Ok((7, 0, -1)));
     assert_eq!(given(&new, Some((1234, 5))), Ok((7, 0, -1)));

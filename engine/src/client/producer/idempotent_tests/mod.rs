@@ -282,7 +282,7 @@ fn after_an_expired_batch_new_ones_wait_until_a_gap_is_certain_or_excluded() {
 }
 
 #[test]
-fn a_batch_refused_for_good_leaves_a_gap_that_a_new_epoch_closes() {
+fn a_batch_that_finally_fails_leaves_a_gap_that_a_new_epoch_closes() {
     let (mut stage, mut producer) = begun(&[1], |_| {});
     for tag in 1..3 {
         send(&mut stage, &mut producer, 0, tag);

@@ -188,7 +188,7 @@ fn the_high_watermark_waits_for_every_in_sync_replica() {
 }
 
 #[test]
-fn below_min_isr_nothing_is_committed_whatever_acks_is() {
+fn below_min_isr_no_record_is_committed_with_any_acks() {
     let mut leader = Replica::leader(&[1], 2);
     assert_eq!(leader.append(-1), Err(ErrorCode::NotEnoughReplicas));
     assert_eq!(leader.append(1), Ok(0));
@@ -199,7 +199,7 @@ fn below_min_isr_nothing_is_committed_whatever_acks_is() {
 }
 
 #[test]
-fn a_new_leader_starts_from_what_it_knew_and_waits_for_its_own_epoch() {
+fn a_new_leader_keeps_its_high_watermark_until_its_own_epoch_begins() {
     let mut replica = Replica::leader(&[1, 2, 3], 1);
     replica.append(1).unwrap();
     replica.with(|p, _, io| p.become_follower(&state(2, &[1, 2, 3], (1, 1)), io));
@@ -329,7 +329,7 @@ fn each_error_keeps_repeats_or_withdraws_the_proposal() {
 }
 
 #[test]
-fn older_metadata_does_not_overwrite_what_the_controller_answered() {
+fn older_metadata_does_not_replace_the_controllers_response() {
     let mut leader = Replica::leader(&[1, 2], 1);
     leader.follower_fetch(3, 0);
     leader.answer(ErrorCode::None, &[1, 2, 3], 5);
@@ -357,7 +357,7 @@ fn metadata_of_a_known_partition_epoch_does_not_withdraw_a_proposal() {
 }
 
 #[test]
-fn a_lookup_by_time_is_refused_only_for_what_may_have_been_shown_before() {
+fn a_lookup_by_time_is_refused_only_for_offsets_returned_before() {
     let mut leader = Replica::leader(&[1, 2], 1);
     leader.append(1).unwrap();
     leader.follower_fetch(2, 1);
@@ -429,7 +429,7 @@ fn a_follower_one_fetch_behind_a_busy_leader_stays_in_sync_and_a_silent_one_does
 }
 
 #[test]
-fn consumers_see_what_is_committed_and_nothing_is_out_of_range_up_to_the_end() {
+fn consumers_read_committed_records_and_offsets_up_to_the_end_are_in_range() {
     let mut leader = Replica::leader(&[1, 2], 1);
     for _ in 0..3 {
         leader.append(1).unwrap();
