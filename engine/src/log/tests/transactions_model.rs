@@ -162,12 +162,12 @@ impl Bench {
         let entries = |segment: &Segment| segment.aborted.entries().to_vec();
         let indexed: Vec<AbortedTxn> = self.log.segments.iter().flat_map(entries).collect();
         assert_eq!(indexed, replayed.aborted);
-        self.names_of_reads_match_their_batches(&replayed);
+        self.reads_list_their_aborted_transactions(&replayed);
     }
 
     /// A read lists every aborted transaction of which it contains records, and none that ended
     /// before it.
-    fn names_of_reads_match_their_batches(&mut self, replayed: &Replayed) {
+    fn reads_list_their_aborted_transactions(&mut self, replayed: &Replayed) {
         for from in 0..self.log.end_offset() {
             for max_bytes in [1, 250, 100_000] {
                 let end = self.log.end_offset();
