@@ -166,7 +166,7 @@ pub fn shell(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Whatever a terminal or GitHub's runner would obey is escaped.
+    /// Sequences that a terminal or GitHub's runner would obey are escaped.
     #[test]
     fn sequences_that_a_terminal_or_runner_obeys_are_escaped() {
         for (text, expected) in [

@@ -49,7 +49,7 @@ fn losses(summary: &SettingSummary) -> String {
     )
 }
 
-/// That a setting was not tested, and the event that was missing.
+/// A sentence that a setting was not tested, with the event that was missing.
 pub fn not_tested(summary: &SettingSummary) -> String {
     format!(
         "not tested. In none of {} {}, so the absence of losses means nothing.",
@@ -161,7 +161,7 @@ pub(super) fn cost(summary: &SettingSummary) -> String {
     waited + &unavailable
 }
 
-/// What turning idempotence off costs, and what leaving it on does.
+/// The effects of `enable.idempotence` on and off, in a paragraph.
 pub fn idempotence(on: &SettingSummary, off: &SettingSummary) -> String {
     let label = off.setting.label();
     let stored = |it: &SettingSummary| match (it.duplicated, it.reordered) {

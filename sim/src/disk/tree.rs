@@ -24,11 +24,11 @@ pub(super) struct File {
     pub(super) content: Content,
     /// The number of bytes at the start of `content` that are durable.
     pub(super) durable: u64,
-    /// Durable bytes after these that were cut off since the last sync.
+    /// Durable bytes after those, which were truncated since the last sync.
     pub(super) cut: Vec<Bytes>,
     /// Whether the process can still reach it by a name.
     pub(super) linked: bool,
-    /// Where it is stored.
+    /// The device that stores it.
     pub(super) device: DeviceId,
     /// The age of its bytes.
     pub(super) age: Age,
@@ -55,7 +55,7 @@ impl File {
 pub(super) struct Directory {
     /// The state that the process sees.
     pub(super) names: Names,
-    /// What survives power loss.
+    /// The durable names.
     pub(super) durable: Names,
     /// Where it is stored.
     pub(super) device: DeviceId,
@@ -78,7 +78,7 @@ pub(super) struct Change {
 /// A change of names that is not durable yet. A power loss keeps all of it or nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    /// When it was made.
+    /// The time of the change.
     pub(super) at: SimTime,
     pub(super) changes: Vec<Change>,
 }
@@ -96,7 +96,8 @@ pub(super) struct Tree {
     removed: u32,
     /// By number, in the order of the changes.
     pending: BTreeMap<u64, Pending>,
-    /// The same by directory, so that a sync of one directory looks only at its own changes.
+    /// The numbers of the changes by directory, so that a sync of one directory visits only its own
+    /// changes.
     pending_in: BTreeSet<(Inode, u64)>,
     pub(super) next_pending: u64,
 }
@@ -104,9 +105,9 @@ pub(super) struct Tree {
 /// Changes of names that were made durable, and the durable names before.
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
-    /// By number.
+    /// The changes with their numbers.
     pub(super) changes: Vec<(u64, Pending)>,
-    /// In the order in which they were replaced.
+    /// The replaced durable names, in the order of their replacement.
     pub(super) before: Vec<Change>,
 }
 

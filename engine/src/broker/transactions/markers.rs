@@ -67,11 +67,11 @@ pub(super) struct Markers {
     pub(super) retries: BTreeMap<(i32, TransactionalId), Completion>,
 }
 
-/// Where the markers of a partition go.
+/// The destination of the markers of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
     Broker(BrokerId),
-    /// Nowhere until the partition has a registered leader again.
+    /// None until the partition has a registered leader again.
     Later,
     /// The partition has been deleted.
     Gone,
@@ -96,7 +96,7 @@ impl Markers {
     }
 
     /// Drops the queued markers and last records for the ids of a partition of
-    /// `__transaction_state`. Requests in flight stay so, and their responses will be ignored.
+    /// `__transaction_state`. Requests in flight remain, and their responses will be ignored.
     pub(super) fn forget_shard(&mut self, index: i32) {
         for queue in self.queues.values_mut() {
             queue.retain(|marker| marker.index != index);
@@ -118,7 +118,7 @@ impl Markers {
     }
 }
 
-/// Where the marker of a partition goes (`MetadataCache.getPartitionLeaderEndpoint`).
+/// The destination of the marker of a partition (`MetadataCache.getPartitionLeaderEndpoint`).
 pub(super) fn destination(image: &MetadataImage, topic: &str, index: i32) -> Destination {
     let Some(topic) = image.topic_by_name(topic) else { return Destination::Gone };
     let Some(state) = image.partition(TopicPartition::new(topic.id, index)) else {

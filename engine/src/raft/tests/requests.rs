@@ -13,7 +13,7 @@ fn pre_votes_behind_a_fetch(net: &mut Net) -> (BrokerId, BrokerId) {
     net.run_for(Span::secs(5));
     let leader = net.leader().unwrap();
     let follower = VOTERS.into_iter().find(|voter| *voter != leader).unwrap();
-    // Until the leader has responded, so that the next fetch is parked.
+    // The leader responds to this fetch, so that it parks the next one.
     net.append("a");
     net.run_for(Span::millis(100));
     net.sent.clear();
