@@ -217,11 +217,11 @@ fn source_differs(record: &RunRecord) -> Option<String> {
     let why = match load(source, &record.overrides) {
         Ok((mut scenario, _)) => match scenario.set_all(&record.overrides) {
             Ok(_) if scenario == record.scenario => return None,
-            _ => "is not what it was: `faultline scenario` with it makes another run",
+            _ => "has changed since: `faultline scenario` with it makes another run",
         },
-        Err(_) => "cannot be read here any more: `faultline scenario` with it makes no run",
+        Err(_) => "can no longer be read here: `faultline scenario` with it makes no run",
     };
-    Some(format!("{source} {why}; the record holds the scenario as it was"))
+    Some(format!("{source} {why}; the record has the scenario as it was"))
 }
 
 /// Writes trace and history beside the record of the run.

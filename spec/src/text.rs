@@ -122,7 +122,7 @@ impl<'a> Cursor<'a> {
         };
         let message = match found.as_str() {
             "" => format!("it ends where {expected} was expected"),
-            found => format!("`{found}` stands where {expected} was expected"),
+            found => format!("found `{found}` where {expected} was expected"),
         };
         TextError { at, length: found.len().max(1), message, nearest: None }
     }

@@ -210,9 +210,9 @@ fn a_scenario_that_has_changed_or_gone_is_reported() {
     };
     assert!(!shown("the record holds the scenario"));
     folder.file("mine.toml", &small("").replace("rate = 100", "rate = 200"));
-    assert!(shown("mine.toml is not what it was"));
+    assert!(shown("mine.toml has changed since"));
     fs::remove_file(folder.path().join("mine.toml")).unwrap();
-    assert!(shown("mine.toml cannot be read here any more"));
+    assert!(shown("mine.toml can no longer be read here"));
 }
 
 #[test]

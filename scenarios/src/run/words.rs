@@ -281,7 +281,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
             format!("asks whether it would be elected, epoch {epoch}")
         }
         Fact::QuorumCandidate { epoch, pre_vote: false } => {
-            format!("stands for election in epoch {epoch}")
+            format!("is a candidate in epoch {epoch}")
         }
         Fact::QuorumResigned { epoch } => format!("resigned as quorum leader of epoch {epoch}"),
         Fact::ControllerActive { epoch } => format!("is the active controller of epoch {epoch}"),
@@ -334,7 +334,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
             format!("sends {} to {} again after {error}", several(records), name(*partition))
         }
         ClientFact::Identified { producer_id, producer_epoch } => {
-            format!("goes on as producer {producer_id} in epoch {producer_epoch}")
+            format!("continues as producer {producer_id} in epoch {producer_epoch}")
         }
         ClientFact::Renumbered { partition, records } => {
             format!("sends {} to {} under another epoch", several(records), name(*partition))
