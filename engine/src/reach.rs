@@ -1,9 +1,9 @@
-//! What a run can reach: steps of the protocol that a scenario may be about.
+//! Steps of the protocol that a run can reach.
 //!
 //! A process reports some of them itself ([`crate::fact::Fact::Reached`]); others follow from facts
-//! that it reports for other reasons. Each is reported somewhere, which a test holds; what the
-//! simulator counts beneath (`sim::Effect`), error codes and the branches of rules are named beside
-//! them.
+//! that it reports for other reasons. A test requires that each step is reported by some code.
+//! Effects in the simulator (`sim::Effect`), error codes and the branches of rules have names as
+//! well.
 
 macro_rules! reaches {
     ($(#[doc = $doc:literal] $reach:ident = $name:literal,)*) => {
@@ -57,7 +57,7 @@ reaches! {
     ControllerFailover = "controller_failover",
     /// A quorum leader resigned without a majority.
     QuorumResigned = "quorum_resigned",
-    /// A follower cut its log.
+    /// A follower truncated its log.
     Truncation = "truncation",
     /// A log was recovered after an unclean shutdown.
     LogRecovered = "log_recovered",
@@ -80,11 +80,11 @@ reaches! {
     ProduceWaited = "produce_waited",
     /// A produce request waited when its leader was replaced.
     ProduceLostLeader = "produce_lost_leader",
-    /// A leader found a batch to be a copy of one in its log.
+    /// A leader recognised a batch as a duplicate of one in its log.
     DuplicateFound = "duplicate_found",
     /// A leader refused a batch because its sequence was not the next one.
     SequenceOutOfOrder = "sequence_out_of_order",
-    /// A leader refused a batch of an epoch that its producer had left (KIP-360).
+    /// A leader refused a batch of an earlier epoch of its producer (KIP-360).
     ProducerEpochOver = "producer_epoch_over",
     /// A leader refused a batch because its transaction was not open (KIP-890).
     TransactionNotOpen = "transaction_not_open",
@@ -94,7 +94,7 @@ reaches! {
     MarkerWithoutTransaction = "marker_without_transaction",
     /// A produce request waited for the coordinator to verify its partitions (KIP-890).
     ProduceVerified = "produce_verified",
-    /// A leader asked the coordinator again, as the transaction before had not ended (KIP-890).
+    /// A leader asked the coordinator again, as the previous transaction had not ended (KIP-890).
     VerificationRetried = "verification_retried",
     /// A replica forgot a producer that had been silent for `producer.id.expiration.ms`.
     ProducerForgotten = "producer_forgotten",
@@ -106,7 +106,7 @@ reaches! {
     TransactionTakenOver = "transaction_taken_over",
     /// A coordinator refused a producer whose transactional id another has (KIP-98).
     ZombieRefused = "zombie_refused",
-    /// A request to end a transaction came again, and the transaction had ended like that.
+    /// A request to end a transaction was repeated, and the transaction had ended as requested.
     EndTxnRepeated = "end_txn_repeated",
     /// A leader refused a marker of a coordinator that another had replaced.
     MarkerRefused = "marker_refused",
@@ -128,7 +128,7 @@ reaches! {
     FetchSessionLost = "fetch_session_lost",
     /// A broker refused a fetch by its session (KIP-227).
     FetchSessionRefused = "fetch_session_refused",
-    /// A follower stopped fetching, as its leader epoch was over.
+    /// A follower stopped fetching, as its leader epoch had ended.
     FollowerFenced = "follower_fenced",
     /// A follower was outside of its leader's log.
     FollowerOutOfRange = "follower_out_of_range",
@@ -136,7 +136,7 @@ reaches! {
     Divergence = "divergence",
     /// Finding where two logs diverge took another fetch.
     DivergenceAgain = "divergence_again",
-    /// A follower was to cut its log below its high watermark.
+    /// A follower had to truncate its log below its high watermark.
     TruncationBelowHighWatermark = "truncation_below_high_watermark",
     /// A follower's high watermark went back.
     HighWatermarkBack = "high_watermark_back",
@@ -146,7 +146,7 @@ reaches! {
     LatestOffsetUnavailable = "latest_offset_unavailable",
     /// A leader became leader of a later epoch without having seen an epoch in between (FL-1).
     LeaderMissedAnEpoch = "leader_missed_an_epoch",
-    /// Metadata came that was older than the partition (KAFKA-12686).
+    /// Metadata arrived that was older than the partition's state (KAFKA-12686).
     MetadataOutdated = "metadata_outdated",
     /// A leader received a request with a later leader epoch than its own.
     StaleLeaderAsked = "stale_leader_asked",
@@ -166,7 +166,7 @@ reaches! {
     TransactionAborted = "transaction_aborted",
     /// An application left a transaction open or its producer failed in it.
     TransactionGivenUp = "transaction_given_up",
-    /// A consumer passed over records of an aborted transaction.
+    /// A consumer skipped records of an aborted transaction.
     AbortedSkipped = "aborted_skipped",
     /// An application sent a message again, as another record.
     MessageSentAgain = "message_sent_again",
@@ -174,9 +174,9 @@ reaches! {
     ConsumerSeek = "consumer_seek",
     /// A consumer learned the offset of a time.
     OffsetByTime = "offset_by_time",
-    /// A consumer was given a batch whose checksum is wrong, and its poll threw.
+    /// A consumer received a batch with a wrong checksum, and its poll threw.
     CorruptBatchRead = "corrupt_batch_read",
-    /// A consumer found its log cut below its position (KIP-320).
+    /// A consumer found the log truncated below its position (KIP-320).
     ConsumerTruncated = "consumer_truncated",
 }
 

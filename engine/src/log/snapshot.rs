@@ -1,9 +1,9 @@
 //! Snapshots of producer state (`ProducerStateManager.writeSnapshot`, `ProducerSnapshot`).
 //!
-//! Version i16 (1), CRC-32C u32 of all that follows, the number of entries i32, and per producer 46
+//! Version i16 (1), CRC-32C u32 of the rest, the number of entries i32, and per producer 46
 //! bytes: id i64, epoch i16, last sequence i32, last offset i64, offset delta i32, timestamp i64,
-//! coordinator epoch i32, first offset of the open transaction i64. The name is the offset up to
-//! which batches are accounted for. Bytes and order of the entries are Kafka's.
+//! coordinator epoch i32, first offset of the open transaction i64. The name is the offset of the
+//! state. Bytes and order of the entries are Kafka's.
 
 use super::files::{self, SNAPSHOT};
 use super::producers::{Producers, SnapshotEntry};
@@ -14,8 +14,8 @@ const VERSION: i16 = 1;
 const ENTRIES: usize = 6;
 const ENTRY_SIZE: usize = 46;
 
-/// Writes a snapshot of `producers`, with fsync or without: if it is lost, it is rebuilt from the
-/// log, and its checksum shows a torn one.
+/// Writes a snapshot of `producers`, with fsync or without: a lost snapshot is rebuilt from the
+/// log, and the checksum shows a torn one.
 pub(super) fn write(
     dir: &str,
     producers: &Producers,
@@ -45,9 +45,9 @@ pub(super) fn offsets(dir: &str, disk: &mut dyn Disk) -> Result<Vec<i64>, DiskEr
 }
 
 /// Loads the newest snapshot between `log_start` and `log_end` that can be read, without the
-/// producers for which `is_expired` holds, and removes those that cannot be read and those outside
-/// (`ProducerStateManager.truncateAndReload`). Without any, the state is empty and accounts for
-/// nothing before `log_start`.
+/// expired producers. Removes unreadable snapshots and those outside of this range
+/// (`ProducerStateManager.truncateAndReload`). Without a snapshot, the state is empty, at
+/// `log_start`.
 pub(super) fn load_newest(
     dir: &str,
     log_start: i64,
@@ -60,7 +60,7 @@ pub(super) fn load_newest(
     let mut loaded = false;
     for offset in offsets(dir, disk)?.into_iter().rev() {
         let path = files::at_offset(dir, offset, SNAPSHOT);
-        // One at the log start has nothing that the start itself does not have.
+        // A snapshot at the log start has no producers with batches in the log.
         let within = log_start < offset && offset <= log_end;
         if within && loaded {
             continue;
@@ -80,7 +80,7 @@ pub(super) fn load_newest(
     Ok(producers)
 }
 
-/// When producers expire.
+/// The time at which producers expire.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expiry {
     /// The broker's clock.

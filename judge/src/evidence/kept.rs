@@ -7,15 +7,15 @@ use machine::NodeId;
 
 /// The part of all reported records that a disk must have kept. Several lives may have ended since
 /// they were reported: a life that ends before it has loaded the log does not restore records that
-/// the life before lost.
+/// the previous life lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kept {
-    /// Nothing in particular: the disk was tampered with, or there was no life before.
+    /// No particular records: the disk was changed by a fault, or there was no earlier life.
     #[default]
     Unknown,
     /// Everything: a clean shutdown has synced it.
     Stopped {
-        /// Whether the host lost power afterwards, so that the records are there only by the sync.
+        /// Whether the host lost power afterwards, so that only the sync has kept the records.
         power_lost: bool,
     },
     /// Everything: the process was killed, and its host kept its writes.
@@ -25,7 +25,8 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// The state after another end of a life. `was_loaded`: that life had loaded the log.
+    /// The state after the end of another life. `was_loaded` says whether that life had loaded the
+    /// log.
     #[must_use]
     pub(super) fn after(self, change: &Change, was_loaded: bool) -> Self {
         match change {
@@ -48,8 +49,8 @@ impl Kept {
 }
 
 impl View {
-    /// What the disk of a node must have kept of a partition (by index) whose log is loaded with
-    /// this end.
+    /// The records of a partition (by index) that the disk of a node must have kept, if its log is
+    /// loaded with this end.
     pub(super) fn kept(&self, node: NodeId, index: usize, end: Offset) -> Kept {
         let partition = &self.partitions[index];
         let replica = partition.find(node).map(|replica| &partition.replicas[replica]);

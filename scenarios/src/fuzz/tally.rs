@@ -265,7 +265,7 @@ impl Tally {
         Some(&self.transactions).filter(|it| !it.is_none()).cloned()
     }
 
-    /// In how many runs the sum over accounts held; `None` if no run had one.
+    /// The number of runs in which the sum over accounts held; `None` if no run had a sum.
     pub(super) fn sums(&self) -> Option<Sums> {
         Some(self.sums).filter(|it| it.runs > 0)
     }
@@ -276,7 +276,7 @@ impl Tally {
         self.unconfirmed_lost
     }
 
-    /// Why records of all runs were not acknowledged.
+    /// The errors of records that were not acknowledged, in all runs.
     pub(super) fn errors(&self) -> &Errors {
         &self.errors
     }

@@ -27,13 +27,14 @@ fn unclean_election_is_permitted_where_it_is_configured() {
     let lost: Vec<u64> = judgement.permitted.iter().map(|it| it.count).collect();
     assert!(lost.contains(&4), "{lost:?}");
     assert!(broken(&unclean(false, false)).contains(&"acknowledged-survives"));
-    // 3 was admitted to the ISR by a bug, so that by the committed log its election was clean.
+    // Broker 3 joined the ISR because of a bug, so that its election was clean by the committed
+    // log.
     let judgement = unclean(true, true);
     assert!(broken(&judgement).contains(&"acknowledged-survives"));
     assert!(broken(&judgement).contains(&"delivered-stays"));
 }
 
-/// 1 and 2 are in sync and have the confirmed records; 3 has left the ISR, and lacks them.
+/// Brokers 1 and 2 are in sync and have the confirmed records; 3 has left the ISR, and lacks them.
 fn unclean_allowed() -> History {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = true;
@@ -46,7 +47,7 @@ fn unclean_allowed() -> History {
 fn an_unclean_leader_may_be_elected_again_before_it_leads() {
     let mut history = unclean_allowed();
     [1, 2].into_iter().for_each(|id| history.fence(id, true));
-    // 3 is made leader, goes down, and is made leader again as the only member of the ISR.
+    // Broker 3 is elected, stops, and is elected again as the only member of the ISR.
     history.change(Some(Some(3)), &[3], &[]);
     history.crash(3);
     history.change(Some(None), &[3], &[]);
@@ -58,8 +59,8 @@ fn an_unclean_leader_may_be_elected_again_before_it_leads() {
 }
 
 #[test]
-fn a_replica_let_in_between_two_elections_was_a_member() {
-    // 3 is admitted without the records, and is elected twice, cleanly by the committed log.
+fn a_replica_that_joined_between_two_elections_was_a_member() {
+    // Broker 3 joins without the records, and is elected twice, cleanly by the committed log.
     let mut history = unclean_allowed();
     history.change(None, &[1, 2, 3], &[]);
     [1, 2].into_iter().for_each(|id| history.fence(id, true));
@@ -86,7 +87,7 @@ fn unclean_election_is_the_last_resort() {
         let judgement = elected(&[1, 2], elr);
         assert_eq!(broken(&judgement), Vec::<&str>::new(), "{:#?}", judgement.violations);
         assert_eq!(hazards(&judgement), vec![("unclean-election", 4)]);
-        // The controller passed over 2, which was alive and had all records.
+        // The controller did not elect 2, which was running and had all records.
         let judgement = elected(&[1], elr);
         assert_eq!(hazards(&judgement), vec![], "{elr}");
         assert!(broken(&judgement).contains(&"acknowledged-survives"));
@@ -95,7 +96,7 @@ fn unclean_election_is_the_last_resort() {
 
 #[test]
 fn a_broker_that_one_batch_fences_and_unfences_could_not_have_led() {
-    // The quorum's leader was slow, and two decisions are one batch.
+    // The quorum's leader was slow, so that two decisions are in one batch.
     let elected = |fences: bool| {
         let mut history = unclean_allowed();
         history.fence(2, true);
@@ -117,7 +118,7 @@ fn a_broker_that_one_batch_fences_and_unfences_could_not_have_led() {
 
 #[test]
 fn unclean_election_needs_an_election() {
-    // 1 lost power and the records with it, and goes on leading in its epoch.
+    // Broker 1 lost power and the records, and still leads in its epoch.
     let mut history = unclean_allowed();
     history.lose_power(1, 4);
     history.begin(ORDERS, 1, 0);
@@ -128,7 +129,7 @@ fn unclean_election_needs_an_election() {
 
 #[test]
 fn unclean_election_needs_the_election_of_that_replica() {
-    // The controller makes 2 leader, and 3 leads.
+    // The controller elects 2, but 3 leads.
     let led_by = |leader: u16| {
         let mut history = unclean_allowed();
         [1, 2].into_iter().for_each(|id| history.fence(id, true));
@@ -143,10 +144,10 @@ fn unclean_election_needs_the_election_of_that_replica() {
 }
 
 #[test]
-fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
+fn an_election_of_a_leader_that_never_leads_is_named_by_its_epoch() {
     let mut history = unclean_allowed();
     [1, 2].into_iter().for_each(|id| history.fence(id, true));
-    // 3 is made leader and never leads.
+    // Broker 3 is elected, but never leads.
     history.change(Some(Some(3)), &[3], &[]);
     history.fence(3, true);
     history.fence(1, false);
@@ -161,8 +162,8 @@ fn an_election_that_came_to_nothing_is_named_by_its_epoch() {
     );
 }
 
-/// 2 is elected uncleanly; 3 cuts the records that 2 lacks, and fetches the records that 2 wrote
-/// there. In a second life, if it has one, 3 cuts there once more.
+/// Broker 2 is elected uncleanly. Broker 3 truncates the records that 2 lacks, and fetches those
+/// that 2 wrote at these offsets. In a second life, if it has one, 3 truncates them again.
 fn cuts_again(crash: bool, unclean: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.setup.topics[0].unclean_leader_election = unclean;

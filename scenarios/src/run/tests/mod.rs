@@ -75,7 +75,7 @@ fn a_clone_from_the_middle_of_a_run_ends_as_the_original() {
         original.run(clock);
         (original.finish(), clone)
     });
-    // Another runtime, as a fork of a run has.
+    // A fork of a run has another runtime.
     let clone = sim::host::run(resolved.seed, |clock| {
         let mut clone = clone;
         clone.run(clock);
@@ -129,11 +129,11 @@ fn a_fault_that_never_fires_leaves_no_trace() {
         assert!(matches!(never, Fate::NeverFired { because } if because.contains("condition")));
     }
     assert!(matches!(with.plan[1].fate, Fate::Fired { .. }));
-    assert_eq!(with.verdict.outcome, Outcome::Vacuous, "what is listed has to happen");
+    assert_eq!(with.verdict.outcome, Outcome::Vacuous, "a listed fault has to fire");
 }
 
 #[test]
-fn a_listed_fault_without_effect_has_shown_nothing() {
+fn a_listed_fault_without_effect_makes_a_run_vacuous() {
     let crash = "[[faults]]\nkind = 'crash'\ntarget = 'broker 2'\nat = '300ms'\nlasts = '2s'\n";
     let of = |fault: &str| {
         let outcome = run(&with_faults(11, &format!("{crash}{fault}")));
@@ -164,13 +164,13 @@ fn a_listed_fault_without_effect_has_shown_nothing() {
         let missing = format!("which was injected without effect: {name} ");
         let [said] = &verdict.not_exercised[..] else { panic!("{:?}", verdict.not_exercised) };
         assert!(said.starts_with(&format!("fault {name}")) && said.contains(&missing), "{said}");
-        // The process was down, and what had killed it is in force.
+        // The process was down already, because of a fault that is still in force.
         let hindered = said.ends_with(", as crash 2 is in force since 0.300 s");
         assert_eq!(hindered, fault.contains("'broker 2'"), "{said}");
     }
     for fault in [
         "kind = 'power-loss'\ntarget = 'broker 2'\nat = '400ms'\nlasts = '1s'",
-        // It keeps the process down for longer (4b).
+        // It keeps the process down for longer.
         "kind = 'crash'\ntarget = 'broker 2'\nat = '400ms'\nlasts = '3s'",
         "kind = 'pause'\ntarget = 'broker 1'\nat = '400ms'\nlasts = '1s'",
         "kind = 'restart'\ntarget = 'broker 1'\nat = '400ms'",
@@ -189,7 +189,7 @@ fn a_listed_fault_without_effect_has_shown_nothing() {
 
 /// At least one fault that a swarm draws has to have an effect.
 #[test]
-fn a_swarm_without_effect_has_shown_nothing() {
+fn a_swarm_without_effect_makes_a_run_vacuous() {
     let with = |at_once: u16| {
         let mut resolved = with_faults(3, "faults = []");
         resolved.scenario.swarm = Some(spec::Swarm {
@@ -222,7 +222,7 @@ fn conditions_and_roles_are_looked_up_when_a_fault_fires() {
         fate => panic!("{fate:?}"),
     };
     assert!(node(0).is_some() && node(1).is_some());
-    assert_ne!(node(0), node(1), "the leader of then and the one after it");
+    assert_ne!(node(0), node(1), "the first leader and its successor");
     assert_eq!(outcome.verdict.outcome, Outcome::Pass, "{:?}", outcome.verdict);
 }
 
@@ -243,17 +243,17 @@ fn items_not_recovered_within_a_short_deadline_are_named() {
         .into(),
     });
     let verdict = run(&resolved).verdict;
-    // It cannot be whole after a nanosecond, and that is no fault of the cluster (4d).
+    // No cluster recovers within a nanosecond.
     assert_eq!((verdict.outcome, verdict.violations), (Outcome::Unknown, Vec::new()));
     let says = |part: &str| verdict.unknown.iter().any(|it| it.contains(part));
     assert!(says("`durations.converge` is shorter than the "), "{:?}", verdict.unknown);
     assert!(says("2"), "{:?}", verdict.unknown);
 }
 
-/// A plan is an artefact: written to a file and read back, it is the plan of a run that comes to
-/// the same, with settings of the file and with drawn ones.
+/// A plan that is written to a file and read back gives a run with the same events, with settings
+/// of the file and with drawn ones.
 #[test]
-fn a_plan_that_was_written_down_is_met_again() {
+fn a_written_plan_gives_the_same_run() {
     let mut faults = 0;
     for seed in 0..12 {
         let mut drawn = small("swarm", seed);
@@ -275,7 +275,7 @@ fn a_plan_that_was_written_down_is_met_again() {
 }
 
 #[test]
-fn a_drawn_fault_that_is_a_moment_is_written_down_without_a_duration() {
+fn a_drawn_fault_without_a_duration_is_written_without_one() {
     let mut faults = 0;
     for seed in 0..4 {
         let mut drawn = small("swarm", seed);
@@ -296,7 +296,7 @@ fn a_drawn_fault_that_is_a_moment_is_written_down_without_a_duration() {
 
 /// A13: a fault that never fires makes no difference, and is reported with its reason.
 #[test]
-fn a_condition_that_would_come_true_after_the_clients_are_done_is_reported() {
+fn a_condition_that_would_hold_after_the_load_is_reported() {
     let late = "[[faults]]\nkind = 'restart'\ntarget = 'broker 1'\nat = '1s'\nlasts = '2s'\n\
                 [[faults]]\nkind = 'crash'\ntarget = 'broker 2'\nat = '2s'\nlasts = '2s'\n\
                 when = 'isr(orders-0) == 3 and time > 9s'\n";
@@ -306,9 +306,9 @@ fn a_condition_that_would_come_true_after_the_clients_are_done_is_reported() {
     assert_eq!(verdict.outcome, Outcome::Vacuous);
 }
 
-/// A13: what cannot be carried out is reported with its reason.
+/// A13: a fault that cannot be injected is reported with its reason.
 #[test]
-fn a_fault_that_strikes_no_node_says_why() {
+fn a_fault_without_a_node_is_reported_with_its_reason() {
     let resolved = with_faults(
         3,
         "[[faults]]\nkind = 'partition'\ngroups = [['all servers'], ['broker 1']]\nat = '1s'\n\
@@ -403,7 +403,7 @@ fn a_panic_ends_a_run_at_the_same_event_with_and_without_a_trace() {
         ("a panic was asked for", "the load")
     );
     assert!(plain.handling.is_empty() && !traced.handling.is_empty() && !traced.input.is_empty());
-    // What had happened until then is the run without it.
+    // Up to the panic, the run is equal to the one without it.
     let whole = run(&Resolved { trace: true, ..resolved("leader-crash", 42) });
     let until = &whole.account.trace[..traced.event as usize];
     let panicked = attempt(&provoked(true)).account;
@@ -418,7 +418,7 @@ fn a_panic_reaches_a_caller_that_expects_none() {
 }
 
 #[test]
-fn a_panic_between_steps_is_of_no_node() {
+fn a_panic_between_steps_belongs_to_no_node() {
     let traced = Resolved { trace: true, ..resolved("leader-crash", 42) };
     let panicked = sim::host::run(42, |clock| {
         let mut simulation = Simulation::new(&traced);

@@ -1,9 +1,9 @@
 //! The consequences of a response's error for the transaction (`TxnRequestHandler.handleResponse`,
 //! `TransactionManager.maybeTransitionToErrorState`; KIP-360, KIP-890, KIP-1050).
 //!
-//! After a fatal error the producer is of no use. After an abortable error the application has to
-//! abort the transaction, and can then go on. Errors of authorization and of groups that no broker
-//! here returns are left out.
+//! After a fatal error the producer cannot be used. After an abortable error the application has to
+//! abort the transaction, and can then continue. Errors of authorization and of groups that no
+//! broker here returns are left out.
 
 use crate::error::ErrorCode;
 use ErrorCode::{
@@ -30,7 +30,7 @@ pub(super) enum Class {
     Partition,
     /// The transaction has to be aborted, because of this error.
     Abortable(ErrorCode),
-    /// Abortable, if the producer can get another epoch; else fatal.
+    /// Abortable if the producer can get another epoch, otherwise fatal.
     AbortableIfPossible(ErrorCode),
     /// The producer has failed, with this error.
     Fatal(ErrorCode),
