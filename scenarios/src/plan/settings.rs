@@ -1,10 +1,10 @@
-//! The settings matrix: a swarm with `draw_settings = true` draws its configuration and the shape of
-//! its load from the seed, so that every check runs under every configuration that changes what is
-//! promised.
+//! The settings matrix: a swarm with `draw_settings = true` draws its configuration and the shape
+//! of its load from the seed, so that every check runs under all configurations that change the
+//! promises.
 //!
-//! Everything is drawn from the stream (seed, "settings"), apart from the plan of faults, which is the
-//! same under any settings. What was set on the command line stays as it was set. Each setting is
-//! drawn whether or not it is used, so that a fixed one does not change the others.
+//! The settings come from the random stream (seed, "settings"), so that the plan of faults does not
+//! depend on them. Settings of the command line are kept. Each setting is drawn even if it is not
+//! used, so that a fixed setting does not change the others.
 
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +13,7 @@ use spec::{Fault, FaultKind, Role, Scenario, Seek, SeekTo, Target, Time};
 
 mod transactions;
 
-/// The scenario that `seed` runs, and what was drawn for it, in words; `scenario` itself if its
+/// The scenario that `seed` runs, and the drawn settings in words; `scenario` itself if its
 /// settings are not drawn.
 pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     let mut matrix = Matrix {
@@ -22,11 +22,11 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
         drawn: Vec::new(),
     };
     let Some(swarm) = &mut matrix.scenario.swarm else { return (matrix.scenario, Vec::new()) };
-    // A record of the run draws again from the scenario as it was.
+    // The record of a run keeps the scenario with the switch, from which a replay draws again.
     if !std::mem::take(&mut swarm.draw_settings) {
         return (matrix.scenario, Vec::new());
     }
-    // The rest runs as the file says: the setting whose promise is the strongest.
+    // A quarter of the seeds keep the settings of the file, which have the strongest promises.
     if matrix.draw.chance(250_000) {
         return (matrix.scenario, vec!["nothing".to_owned()]);
     }
@@ -39,7 +39,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.producers();
     matrix.consumers();
     matrix.clients_that_end();
-    // Last, so that what stands above is drawn as it was before these came.
+    // Later additions are drawn last, so that they do not change the settings above.
     let has_several_dirs = matrix.rest();
     matrix.idempotence();
     matrix.limits(has_several_dirs);
@@ -47,7 +47,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     (matrix.scenario, matrix.drawn)
 }
 
-/// The name of a setting that was drawn, without the value and the moments that the seed gave it.
+/// The name of a drawn setting, without its value and times.
 pub fn name(drawn: &str) -> &str {
     drawn.split(['=', ':']).next().unwrap_or_default()
 }
@@ -59,7 +59,8 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// One of `values`, each as often as its weight, if at all: `ppm` times in a million.
+    /// One of `values` by their weights, with a probability of `ppm` parts per million; otherwise
+    /// `None`.
     fn one_of<T: Copy>(&mut self, ppm: u32, values: &[(u64, T)]) -> Option<T> {
         let is_drawn = self.draw.chance(ppm);
         let all: u64 = values.iter().map(|(weight, _)| weight).sum();
@@ -72,21 +73,24 @@ impl Matrix {
         value.filter(|_| is_drawn).map(|(_, value)| *value)
     }
 
-    /// A number from `low` to `high`, `ppm` times in a million.
+    /// A number from `low` to `high`, with a probability of `ppm` parts per million; otherwise
+    /// `None`.
     fn number(&mut self, ppm: u32, low: u64, high: u64) -> Option<u64> {
         let is_drawn = self.draw.chance(ppm);
-        // As many small ones as large ones.
+        // Every power of two is equally likely, so that small numbers are as frequent as large
+        // ones.
         let bits = self.draw.between(u64::from(low.max(1).ilog2()), u64::from(high.ilog2()));
         let number = self.draw.between(low.max(1 << bits), high.min((2 << bits) - 1));
         is_drawn.then_some(number)
     }
 
-    /// Whether a name was set by hand.
+    /// Whether a property was set by hand.
     fn is_fixed(&self, name: &str) -> bool {
         self.scenario.swarm.as_ref().is_some_and(|swarm| swarm.fixed.iter().any(|it| it == name))
     }
 
-    /// Sets what was drawn, unless it was set by hand or makes no scenario with what is.
+    /// Sets a drawn value, unless the property was set by hand, or the resulting scenario is
+    /// invalid.
     fn set(&mut self, name: &str, value: Option<impl ToString>) {
         let Some(value) = value.map(|value| format!("{name}={}", value.to_string())) else {
             return;
@@ -101,7 +105,7 @@ impl Matrix {
         }
     }
 
-    /// How many nodes there are, and how many of them have a partition.
+    /// The numbers of brokers, controllers and replicas.
     fn cluster(&mut self) {
         let brokers = self.one_of(500_000, &[(120, 1_u16), (160, 2), (200, 4), (400, 5), (2, 100)]);
         let controllers = self.one_of(400_000, &[(3, 1_u16), (1, 2), (1, 4), (3, 5)]);
@@ -120,7 +124,7 @@ impl Matrix {
         self.set("min.insync.replicas", in_sync.map(|least| least.min(has.unwrap_or(3))));
     }
 
-    /// What is promised.
+    /// Settings on which durability depends.
     fn durability(&mut self) {
         let eligible = self.one_of(250_000, &[(1, "false")]);
         let unclean = self.one_of(150_000, &[(1, "true")]);
@@ -136,7 +140,8 @@ impl Matrix {
         }
     }
 
-    /// The topic's own minimum, which counts, beside another one of the cluster.
+    /// A minimum of in-sync replicas for the topic, which takes precedence over that of the
+    /// cluster.
     fn other_than_the_cluster(&mut self, of_cluster: Option<u16>) {
         const NAME: &str = "min.insync.replicas";
         let Some(of_cluster) = of_cluster else { return };
@@ -152,7 +157,7 @@ impl Matrix {
         self.drawn.push(format!("{NAME} of the cluster, not of its topics={of_cluster}"));
     }
 
-    /// Kafka's own time-outs instead of those of the file, or others of the same order.
+    /// Kafka's default time-outs instead of those of the file, or similar ones.
     fn time_outs(&mut self) {
         const TIMES: [&str; 13] = [
             "broker.heartbeat.interval.ms",
@@ -173,8 +178,9 @@ impl Matrix {
         let lag = self.one_of(300_000, &[(1, 600_u64), (1, 1_500), (1, 3_000)]);
         let session = self.one_of(300_000, &[(1, 800_u64), (1, 1_500), (1, 4_000)]);
         // Above the half second for which an idle leader of the quorum parks a fetch
-        // (`MAX_FETCH_WAIT_MS`). Otherwise it is given up again and again, and each new leader gives
-        // all unfenced brokers a new session, so that a broker that crashed is never registered.
+        // (`MAX_FETCH_WAIT_MS`). Otherwise its followers replace it again and again, and each new
+        // leader gives all unfenced brokers a new session, so that a restarted broker never
+        // registers.
         let quorum = self.one_of(200_000, &[(1, 700_u64), (1, 2_000)]);
         let rebalance = self.one_of(200_000, &[(1, 2_u64), (1, 7)]);
         self.set("leader.imbalance.check.interval.seconds", rebalance);
@@ -193,7 +199,7 @@ impl Matrix {
         self.set("controller.quorum.fetch.timeout.ms", quorum);
     }
 
-    /// Segments that roll within the run, and indexes with more than one entry.
+    /// Segments that roll during the run, and indexes with several entries.
     fn logs(&mut self) {
         let segment = self.number(400_000, 1_500, 40_000);
         let interval = self.number(400_000, 60, 2_000);
@@ -209,7 +215,7 @@ impl Matrix {
         self.set("replica.high.watermark.checkpoint.interval.ms", high_watermark);
     }
 
-    /// Followers that fetch in small steps, or late.
+    /// Followers that fetch few bytes at a time, or rarely.
     fn replication(&mut self) {
         let bytes = self.number(200_000, 100, 4_000);
         let response = self.number(100_000, 200, 8_000);
@@ -221,7 +227,8 @@ impl Matrix {
         self.set("replica.fetch.wait.max.ms", wait);
     }
 
-    /// Batches of any size, one request at a time, and records that give up before a broker is back.
+    /// Batches of various sizes, one request in flight, and records that expire before a broker
+    /// returns.
     fn producers(&mut self) {
         let in_flight = self.one_of(300_000, &[(1, 1_u16)]);
         let batch = self.one_of(300_000, &[(1, 0_u64), (1, 300), (1, 2_000)]);
@@ -236,12 +243,12 @@ impl Matrix {
         self.set("batch.size", batch);
         self.set("linger.ms", linger);
         if let (Some(delivery), Some(request)) = (delivery, request) {
-            // Kafka asks for room for one request.
+            // Kafka requires a delivery time-out that is long enough for one request.
             let linger = self.scenario.producers.iter().map(|group| group.config().linger).max();
             let least = request + linger.unwrap_or_default().as_millis();
-            // Consumers keep theirs: with less than the half second for which a fetch may wait, none of
-            // an idle partition would succeed. So do brokers: a producer may give up while a broker
-            // still waits for another one.
+            // Consumers keep their time-out: below the half second for which a fetch may be parked,
+            // no fetch of an idle partition would succeed. Brokers keep theirs as well, so that a
+            // producer can give up while a broker still waits for another one.
             let consumers = self.scenario.consumers.clone();
             let clusters = self.scenario.clusters.clone();
             self.set("request.timeout.ms", Some(request));
@@ -255,7 +262,7 @@ impl Matrix {
         self.set("burst", burst);
     }
 
-    /// Producers whose copies and gaps no leader knows, and brokers that forget those of others soon.
+    /// Producers without idempotence, and brokers that soon forget idempotent producers.
     fn idempotence(&mut self) {
         let idempotence = self.one_of(500_000, &[(1, "false")]);
         let expiration = self.number(100_000, 1_000, 20_000);
@@ -266,7 +273,7 @@ impl Matrix {
         self.set("producer.id.expiration.ms", expiration);
     }
 
-    /// Consumers that read late, in small steps, and from elsewhere.
+    /// Consumers that start late, fetch few bytes at a time, and seek.
     fn consumers(&mut self) {
         let count = self.one_of(200_000, &[(1, 2_u64), (1, 4)]);
         let partition_bytes = self.number(250_000, 1, 3_000);
@@ -307,9 +314,8 @@ impl Matrix {
 }
 
 impl Matrix {
-    /// A metadata log that is silent for as long as nothing changes, so that fetches of it come back
-    /// empty; several log directories, whose names have to survive as their contents do. Returns
-    /// whether there are several.
+    /// A metadata log without periodic no-op records, so that fetches of it return empty; several
+    /// log directories. Returns whether there are several.
     fn rest(&mut self) -> bool {
         let idle = self.one_of(150_000, &[(2, 0_u64), (1, 3_000)]);
         let dirs = self.one_of(150_000, &[(2, "a,b"), (1, "a,b,c")]);
@@ -318,8 +324,8 @@ impl Matrix {
         dirs.is_some()
     }
 
-    /// Requests that hold few batches, and brokers that soon stop if they can report to no
-    /// controller that one of several log directories has failed.
+    /// Requests with few batches, and brokers that soon stop if they cannot report the failure of
+    /// one of several log directories to a controller.
     fn limits(&mut self, has_several_dirs: bool) {
         let request = self.number(150_000, 4_000, 16_000);
         let unreported = self.number(400_000, 300, 4_000);
@@ -327,7 +333,7 @@ impl Matrix {
         self.set("log.dir.failure.timeout.ms", unreported.filter(|_| has_several_dirs));
     }
 
-    /// A client that is killed, or stopped in order, and started again.
+    /// A client that is killed or shut down cleanly, and started again.
     fn clients_that_end(&mut self) {
         let is_drawn = self.draw.chance(150_000);
         let is_killed = self.draw.chance(600_000);
@@ -368,9 +374,9 @@ mod tests {
         scenario
     }
 
-    /// S1: each setting comes up, alone and with others, and what comes of it is a scenario.
+    /// S1: each setting is drawn by some seeds, and the resulting scenarios are valid.
     #[test]
-    fn every_setting_is_drawn_and_makes_a_scenario() {
+    fn every_setting_is_drawn_and_gives_a_valid_scenario() {
         let scenario = swarm();
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         for seed in 0..3_000 {
@@ -426,12 +432,12 @@ mod tests {
         ] {
             assert!(seen.get(name).is_some_and(|count| *count > 50), "{name}: {seen:?}");
         }
-        // A setting is counted under one name, whatever the seed gave it.
+        // Settings are counted by name, without their values.
         assert!(seen.len() < 60, "{seen:?}");
     }
 
     #[test]
-    fn an_idle_leader_of_the_quorum_answers_in_time() {
+    fn an_idle_leader_of_the_quorum_responds_in_time() {
         let scenario = swarm();
         for seed in 0..1_000 {
             let (settled, drawn) = drawn(&scenario, seed);
@@ -446,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_of_faults_does_not_depend_on_what_is_drawn() {
+    fn the_plan_of_faults_does_not_depend_on_drawn_settings() {
         let scenario = swarm();
         for seed in 0..50 {
             let (settled, _) = drawn(&scenario, seed);
@@ -455,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_by_hand_stays_and_changes_nothing_else() {
+    fn settings_made_by_hand_are_kept_and_change_no_others() {
         let mut fixed = swarm();
         let set = ["acks=1".to_owned(), "brokers=3".to_owned()];
         fixed.set_all(&set).expect("these can be set");
@@ -471,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_without_the_switch_stays_as_it_is() {
+    fn a_scenario_without_the_switch_is_unchanged() {
         let mut scenario = swarm();
         scenario.swarm.as_mut().expect("it is a swarm").draw_settings = false;
         for seed in 0..20 {

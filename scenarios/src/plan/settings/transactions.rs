@@ -1,25 +1,25 @@
-//! What is drawn for swarms with transactional producers.
+//! Settings of swarms with transactional producers.
 //!
-//! `transaction.version` is not drawn. Under version 1 all transactions of a producer have one epoch,
-//! and the coordinator compares nothing else (`TransactionCoordinator.endTransaction`), so an EndTxn
-//! request that arrives late decides the transaction that is open by then (KAFKA-17754). Any fault that
-//! breaks a connection lets a client repeat the request while the first one is under way, so no draw of
-//! settings rules it out, and `all-or-nothing` would report what is already known. `late-end-txn` shows
-//! it. A swarm with `--set transaction.version=1` searches under that version.
+//! `transaction.version` is not drawn. With version 1 all transactions of a producer have one
+//! epoch, and the coordinator compares only epochs (`TransactionCoordinator.endTransaction`), so
+//! that a late EndTxn ends whichever transaction is open at that time (KAFKA-17754). After any
+//! fault that breaks a connection, a client can repeat the request while the first copy is in
+//! flight. So no settings exclude this, and `all-or-nothing` would report a known defect, which
+//! `late-end-txn` shows. A swarm with `--set transaction.version=1` searches under that version.
 
 use super::Matrix;
 use sim::Sample;
 use spec::{Share, Transactions};
 
-/// How many transactions a producer has at most where each may take seconds, so that all of them end
-/// before the deadline.
+/// The largest number of transactions of a producer if each may take seconds, so that all of them
+/// end before the deadline.
 const FEW: u64 = 20;
 
 impl Matrix {
-    /// Producers that send in transactions, abort some and leave others open; consumers that read what
-    /// is committed; a log of the coordinators that fits the number of brokers, and coordinators that
-    /// soon send a marker again. Where the file has transactions, or other settings rule them out,
-    /// nothing is drawn.
+    /// Producers that send in transactions, of which they abort some and leave others open;
+    /// consumers with `isolation.level=read_committed`; a replication factor of
+    /// `__transaction_state` that fits the number of brokers; coordinators that soon send markers
+    /// again. If the file has transactions, or other settings exclude them, none of these is set.
     pub(super) fn transactions(&mut self) {
         let is_drawn = self.draw.chance(800_000);
         let records = self.number(500_000, 1, 24);
@@ -37,7 +37,7 @@ impl Matrix {
             return;
         }
         let before = (self.scenario.clone(), self.drawn.len());
-        // A log with more replicas than there are brokers is refused together with transactions.
+        // With transactions, more replicas of `__transaction_state` than brokers would be refused.
         self.state_log(factor, in_sync);
         self.set("transactional.id", Some("orders"));
         self.set("transaction.timeout.ms", timeout);
@@ -50,8 +50,8 @@ impl Matrix {
             shared_id,
             ..Transactions::default()
         };
-        // While followers wait for more bytes, each write waits, and a transaction has six, one after
-        // the other. Producers of one id fence each other, and pause for a second.
+        // If followers wait for more bytes, each write waits, and a transaction has six writes, one
+        // after another. Producers with one id fence each other, and pause for a second.
         let brokers = self.scenario.clusters.iter().map(|it| it.broker.config());
         let is_slow = shared_id || brokers.map(|it| it.replica_fetch_min_bytes).any(|it| it > 1);
         for group in &mut self.scenario.producers {
@@ -73,8 +73,8 @@ impl Matrix {
         self.soon_again(request.filter(|_| !is_slow));
     }
 
-    /// How long brokers wait for each other with markers and questions about transactions, and not
-    /// the clients, whose property has the same name.
+    /// The time-out of requests between brokers about transactions. Clients have a property of the
+    /// same name, which is not set here.
     fn soon_again(&mut self, request: Option<u64>) {
         const NAME: &str = "request.timeout.ms";
         let Some(request) = request.filter(|_| !self.is_fixed(NAME)) else { return };
@@ -85,8 +85,9 @@ impl Matrix {
         self.drawn.push(format!("{NAME} of brokers={request}"));
     }
 
-    /// Replicas of `__transaction_state`: no more than there are brokers, and no more in sync than
-    /// there are replicas. Otherwise nothing could be written to it.
+    /// The replication factor of `__transaction_state`, at most the number of brokers, and its
+    /// minimum of in-sync replicas, at most that factor. Otherwise no record could be written to
+    /// it.
     fn state_log(&mut self, factor: Option<u16>, in_sync: Option<u16>) {
         let cluster = &self.scenario.clusters[0];
         let (brokers, config) = (u32::from(cluster.brokers), cluster.broker.config());
