@@ -22,18 +22,18 @@ const SINCE: &str = "--since=2026-12-01";
 /// Words of the glossary in CONTRIBUTING.md that are not written, and how often each still is. The
 /// numbers only go down.
 const NOT_WRITTEN: &[(&str, usize)] = &[
-    ("whom", 8),
-    ("those who", 4),
-    ("nobody", 25),
-    ("is told", 5),
+    ("whom", 1),
+    ("those who", 2),
+    ("nobody", 1),
+    ("is told", 1),
     ("are told", 0),
-    (" tells", 8),
-    (" tell ", 6),
+    (" tells", 0),
+    (" tell ", 0),
     ("cannot be told", 0),
     ("the same again", 0),
-    ("mistake of ours", 1),
-    ("our own mistake", 5),
-    ("answers ", 40),
+    ("mistake of ours", 0),
+    ("our own mistake", 0),
+    ("answers ", 6),
 ];
 
 fn root() -> &'static Path {

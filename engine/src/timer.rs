@@ -26,7 +26,7 @@ pub enum Channel {
     /// Between members of the metadata quorum.
     Quorum,
     /// From a broker to the active controller: registration and heartbeats. The controller
-    /// answers one request of a connection after another, so each purpose has its own.
+    /// handles the requests of a connection one after another, so each purpose has its own.
     Heartbeat,
     /// From a broker to the active controller: changes of the in-sync replicas.
     AlterPartition,

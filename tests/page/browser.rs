@@ -99,7 +99,7 @@ impl Browser {
     fn receive(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.socket.read().expect("Chromium answers") {
-                return serde_json::from_str(&text).expect("it answers in JSON");
+                return serde_json::from_str(&text).expect("the response is JSON");
             }
         }
     }

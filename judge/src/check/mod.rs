@@ -117,7 +117,7 @@ macro_rules! checks {
         }
 
         /// The table of all checks, in the order of importance to users: the fate of their records,
-        /// then the answers that they got, then causes of later losses.
+        /// then the outcomes reported to them, then causes of later losses.
         pub const CHECKS: &[Row] = &[$(Row { name: <$type>::NAME, promise: $promise },)*];
 
         impl Checks {

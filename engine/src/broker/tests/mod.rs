@@ -384,7 +384,7 @@ fn a_leader_that_is_back_at_once_without_its_data_does_not_lead_on() {
     let led = |(id, fact): &(BrokerId, Fact)| {
         *id == 1 && matches!(fact, Fact::BecameLeader { leader_epoch, .. } if *leader_epoch > 0)
     };
-    assert!(!cluster.facts.iter().any(led), "in its old epoch it does, and nobody can connect");
+    assert!(!cluster.facts.iter().any(led), "it leads in its old epoch, and no client can connect");
 }
 
 #[test]

@@ -328,7 +328,7 @@ fn an_overdue_batch_behind_a_younger_one_expires_when_that_has_left() {
 }
 
 /// Lets the first transmission end as `first` does and the following with a definite refusal that
-/// is retried, until the delivery time-out; answers whether the batch may be written then.
+/// is retried, until the delivery time-out; returns whether the batch may be written then.
 fn doubt_after(first: impl FnOnce(&mut Stage, &mut Producer, &Asked)) -> bool {
     let (mut stage, mut producer) = hurried(&[1]);
     send(&mut stage, &mut producer, 0, 0);

@@ -54,7 +54,7 @@ fn a_response_is_parked_until_a_majority_has_its_records() {
     let conn = net.connect(active);
     let asked = net.ask(conn, registration(1));
     net.run_for(Span::secs(1));
-    assert_eq!(net.answer(conn, asked), None, "nobody else has it");
+    assert_eq!(net.answer(conn, asked), None, "no other voter has it");
     assert!(net.controllers[&active].image().broker(1).is_none());
     // After 1.5 fetch time-outs without a majority the controller resigns and refuses the request.
     net.run_for(Span::secs(5));

@@ -95,8 +95,8 @@ fn a_reorder_needs_requests_in_flight_and_no_idempotence() {
     assert_eq!(broken(&in_turn(&steps, &idempotent)), both);
 }
 
-/// Who stored what when, and why the producer sent a record again: without it nobody can tell how
-/// the record was overtaken.
+/// The explanation has the brokers that stored each record, the times, and the reasons why the
+/// producer sent a record again. Without them it would not show how the record was overtaken.
 #[test]
 fn an_overtaken_record_is_explained_by_the_path_of_both() {
     let steps = [Send(0), Send(1), Store(1), Retry(0), Retry(0), Store(0)];

@@ -1,4 +1,4 @@
-//! Fetch sessions: what they omit, when they are refused, and who takes a slot from whom.
+//! Fetch sessions: the partitions that responses omit, refusals, and evictions from the cache.
 
 use super::*;
 use crate::ids::TopicId;
