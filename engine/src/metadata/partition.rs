@@ -42,9 +42,8 @@ impl PartitionRegistration {
         }
     }
 
-    /// Applies a change. The leader epoch is incremented if the change has a leader, `None`
-    /// included, and not for a mere change of the ISR; the partition epoch is incremented every
-    /// time.
+    /// Applies a change. A change of the leader, also to `None`, increments the leader epoch; other
+    /// changes do not. Every change increments the partition epoch.
     pub fn apply(&mut self, change: &PartitionChange) {
         if let Some(isr) = &change.isr {
             self.isr.clone_from(isr);

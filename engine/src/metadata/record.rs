@@ -13,7 +13,7 @@ use crate::ids::{
 pub enum MetadataRecord {
     /// A broker began a life, or registered the same life again.
     RegisterBroker(RegisterBroker),
-    /// A broker was taken out of the cluster.
+    /// A broker was removed from the cluster.
     UnregisterBroker {
         /// The `node.id` of the broker.
         broker: BrokerId,
@@ -119,7 +119,7 @@ impl BrokerRegistrationChange {
 /// See [`MetadataRecord::Partition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRecord {
-    /// The partition that is created; partitions of a topic follow one another from 0 on.
+    /// The new partition; the partitions of a topic are created in order, from 0.
     pub partition: TopicPartition,
     /// Its replicas in order of preference.
     pub replicas: Vec<BrokerId>,

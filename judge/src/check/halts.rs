@@ -1,10 +1,10 @@
-//! A process ends itself only for a cause for which Kafka's does
+//! A process stops by itself only for a cause for which Kafka's process stops
 //! ([`Cause`](crate::evidence::Cause)): its last log directory fails, no controller registers it,
 //! or the quorum has lost committed metadata with its disks. A log directory goes offline only if
 //! its disk fails, is full or lost, or if bytes of the partition concerned have changed on it.
 //!
-//! Catches an engine that gives up where Kafka goes on, and any rule that loses committed records
-//! of the quorum: a controller that lacks them cannot go on.
+//! Catches an engine that stops where Kafka continues, and any rule that loses committed records of
+//! the quorum: a controller that lacks them cannot continue.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};

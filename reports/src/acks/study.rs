@@ -17,10 +17,10 @@ use std::io;
 /// The version of this format.
 pub const FORMAT: u32 = 6;
 
-/// Identifies such a file.
+/// The kind of these files, in their first line.
 pub(super) const KIND: &str = "faultline acks study";
 
-/// Seeds from `from` to before `to`.
+/// Seeds from `from` up to but not including `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seeds {
@@ -86,7 +86,7 @@ pub struct NotDefault {
     pub default: String,
 }
 
-/// What holds for all runs.
+/// The common part of all runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -226,7 +226,7 @@ pub struct Loss {
 pub struct Produce {
     /// Batches that producers made.
     pub batches: u64,
-    /// How often a batch was resent.
+    /// The number of times that batches were sent again.
     pub retries: u64,
     /// Batches that were given up.
     pub errors: u64,
@@ -281,7 +281,7 @@ impl<'de> Deserialize<'de> for Latencies {
 /// A whole study.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Study {
-    /// What holds for all runs.
+    /// The common part of all runs.
     pub header: Header,
     /// The runs, in the order of the file.
     pub runs: Vec<Run>,

@@ -31,8 +31,8 @@ fn paired_runs_meet_the_same_faults_and_can_be_made_alone() {
     }
 }
 
-/// Only a variant that equals the reference reuses its run, even if no variant takes its faults from
-/// another scenario.
+/// Only a variant that equals the reference reuses its run, even if no variant takes its faults
+/// from another scenario.
 #[test]
 fn variants_of_a_scenario_without_pairs_are_runs_of_their_own() {
     let (mut scenario, _) = catalog::scenario("no-faults").unwrap_or_else(|e| panic!("{e}"));
@@ -63,8 +63,8 @@ fn injected_faults_repeat_the_run() {
     }
 }
 
-/// A crash at the n-th disk operation is passed on as a crash at the time of that operation, so
-/// that it strikes regardless of what another setting writes to its disk.
+/// A crash at the n-th disk operation becomes a crash at the time of that operation in the paired
+/// runs, because under another setting the n-th operation is another one.
 #[test]
 fn a_crash_at_a_disk_operation_strikes_all_settings_at_the_same_moment() {
     let (study, _) = study();

@@ -295,7 +295,7 @@ export function lifeOf(model, name) {
       out.acknowledged = out.acknowledged ?? i;
     } else if (has(fields)) one(model, i, fields, node, key, out, offsets);
   }
-  // Messages stand before the fact that they led to.
+  // A message comes before the fact that it caused.
   life.sort(([a], [b]) => a - b);
   return out;
 }
