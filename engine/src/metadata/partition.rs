@@ -42,8 +42,8 @@ impl PartitionRegistration {
         }
     }
 
-    /// Applies a change. A change of the leader, also to `None`, increments the leader epoch; other
-    /// changes do not. Every change increments the partition epoch.
+    /// Applies a change. A change that sets the leader, also to the same broker or to `None`,
+    /// increments the leader epoch. Every change increments the partition epoch.
     pub fn apply(&mut self, change: &PartitionChange) {
         if let Some(isr) = &change.isr {
             self.isr.clone_from(isr);

@@ -104,7 +104,7 @@ pub struct Header {
     pub title: String,
     /// The seeds.
     pub seeds: Seeds,
-    /// The seeds that were asked for, if the study ended before all of them had run.
+    /// The requested seeds, if the study ended before all of them had run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_short: Option<CutShort>,
     /// The settings that are compared.
@@ -164,7 +164,7 @@ pub struct Run {
     /// Produce requests.
     pub produce: Produce,
     /// Duration of the load, from the first record given to a producer to the last, in simulated
-    /// nanoseconds. Faults may go on after the load.
+    /// nanoseconds. Faults may continue after the load.
     pub offered_ns: u64,
     /// Records at stake that were written during the load.
     pub written_meanwhile: u64,
