@@ -60,7 +60,7 @@ pub(crate) fn guarded(resolved: &Resolved) -> Box<RunOutcome> {
 }
 
 /// From now on a panic is reported once for each source location, in words for the user of this
-/// program, and with a backtrace if the environment asks for one: many of thousands of seeds may
+/// program, and with a backtrace if the environment requests one: many of thousands of seeds may
 /// fail in the same way. A run that is refused a thread ends the program.
 pub(crate) fn watch_panics() {
     static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -90,7 +90,7 @@ error_codes! {
     78 OffsetNotAvailable "OFFSET_NOT_AVAILABLE" true false "the new leader's high watermark has not reached its epoch's start"
     80 PreferredLeaderNotAvailable "PREFERRED_LEADER_NOT_AVAILABLE" false false "the preferred replica is not alive or not in sync"
     83 EligibleLeadersNotAvailable "ELIGIBLE_LEADERS_NOT_AVAILABLE" false false "no replica may lead"
-    84 ElectionNotNeeded "ELECTION_NOT_NEEDED" false false "the leader is already the one asked for"
+    84 ElectionNotNeeded "ELECTION_NOT_NEEDED" false false "the leader is already the requested one"
     87 InvalidRecord "INVALID_RECORD" false false "the batch breaks a rule of the broker"
     89 ThrottlingQuotaExceeded "THROTTLING_QUOTA_EXCEEDED" true false "the quota is used up"
     90 ProducerFenced "PRODUCER_FENCED" false false "a newer producer has the transactional id"

@@ -370,8 +370,8 @@ pub enum Truncation {
 pub enum Again {
     /// Its producer had given up the record of the message.
     GivenUp,
-    /// The application was restarted, and goes on from its saved position in its input: it may have
-    /// sent the message before.
+    /// The application was restarted, and continues from its saved position in its input: it may
+    /// have sent the message before.
     Restarted,
 }
 

@@ -21,8 +21,8 @@ pub type BrokerEpoch = i64;
 /// `node.id` of a broker or controller within its cluster.
 pub type BrokerId = u16;
 
-/// `transactional.id` of a producer: the name under which it goes on after a restart, and under which
-/// an older instance is fenced (KIP-98).
+/// `transactional.id` of a producer: the name under which it continues after a restart, and under
+/// which an older instance is fenced (KIP-98).
 pub type TransactionalId = Arc<str>;
 
 /// The node of broker or controller `id` in the cluster that `of` belongs to.

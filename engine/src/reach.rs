@@ -154,7 +154,7 @@ reaches! {
     StoppedAfterHeal = "stopped_after_heal",
     /// A producer sent a batch again.
     ProduceRetried = "produce_retried",
-    /// An idempotent producer began a new epoch, or asked for a new id (KIP-360).
+    /// An idempotent producer began a new epoch, or requested a new id (KIP-360).
     ProducerEpochBumped = "producer_epoch_bumped",
     /// A batch that an idempotent producer had sent again expired.
     SequenceUnresolved = "sequence_unresolved",

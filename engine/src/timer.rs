@@ -30,7 +30,7 @@ pub enum Channel {
     Heartbeat,
     /// From a broker to the active controller: changes of the in-sync replicas.
     AlterPartition,
-    /// From a broker to the active controller: what clients asked for.
+    /// From a broker to the active controller: what clients requested.
     Forward,
     /// From a broker to the active controller: the log directories of replicas.
     Directories,

@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`Observer`] | takes in facts, faults and ends of nodes while the run goes on |
+//! | [`Observer`] | takes in facts, faults and ends of nodes while the run continues |
 //! | [`evidence`] | the observations, indexed: logs, metadata, records, readers |
 //! | [`check`] | the checks, each of which compares the evidence with one promise |
 //! | [`verdict`] | the verdict: a finding is permitted by a row of the permission table, or is a violation |

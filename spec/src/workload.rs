@@ -64,7 +64,7 @@ pub struct Transactions {
     /// The share of transactions that are aborted on purpose.
     pub aborted: Share,
     /// The share of transactions that are abandoned while open, as by an application that crashes;
-    /// the application goes on with another producer of the same id.
+    /// the application continues with another producer of the same id.
     pub abandoned: Share,
     /// Whether all producers of the group have the same `transactional.id`, so that the last one to
     /// begin fences the others. Otherwise a number is added to the id of each.

@@ -16,7 +16,7 @@ fn refused(ended: &Ended, file: &str, why: &str) {
     assert!(ended.err.contains(file) && ended.err.contains(why), "{why}: {}", ended.err);
 }
 
-/// A run with losses has a page, and no trace unless asked for; `report run` makes the same page
+/// A run with losses has a page, and no trace unless requested; `report run` makes the same page
 /// from a replay, and from a trace.
 #[test]
 fn a_run_with_losses_leaves_its_page() {

@@ -229,7 +229,7 @@ impl Lifecycle {
     ) {
         if response.error != ErrorCode::None {
             // A delayed request of an earlier life has replaced the registration. Kafka's broker
-            // repeats its heartbeat for ever.
+            // repeats its heartbeat forever.
             self.registered &= response.error != ErrorCode::StaleBrokerEpoch;
             return self.schedule_after_failure(cx);
         }

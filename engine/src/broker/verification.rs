@@ -66,7 +66,7 @@ struct Asked {
     ticket: u64,
 }
 
-/// A produce request whose verification is over.
+/// A produce request whose verification has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
     /// Its connection, and its correlation id there; `None` if the connection has ended.

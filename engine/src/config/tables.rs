@@ -164,7 +164,7 @@ properties! {
         /// is.
         "add.partitions.to.txn.retry.backoff.ms" add_partitions_retry_backoff: Span =
             Span::millis(20);
-        /// how long a leader goes on to ask.
+        /// how long a leader repeats its requests.
         "add.partitions.to.txn.retry.backoff.max.ms" add_partitions_retry_backoff_max: Span =
             Span::millis(100);
         /// how long the controller may not know of a failed log directory before the broker stops.

@@ -32,9 +32,9 @@ pub struct Recovery {
     pub segments_scanned: u32,
     /// How many segments after a broken one were deleted.
     pub segments_deleted: u32,
-    /// Whether a segment did not begin where the one before it ends: after a power loss the end of a
-    /// segment may be gone that was full and not fsynced yet. Kafka keeps such a log, as if compaction
-    /// had left the hole.
+    /// Whether a segment did not begin where the previous one ends: after a power loss the end of a
+    /// segment may be gone that was full and not fsynced yet. Kafka keeps such a log, as if
+    /// compaction had left the hole.
     pub gap: bool,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Placed {
     pub(super) size: u32,
 }
 
-/// The last batches of the active segment, each of which starts where the one before ends.
+/// The last batches of the active segment, each of which starts where the previous one ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     batches: VecDeque<Placed>,

@@ -5,8 +5,8 @@
 pub struct FetchMetadata {
     /// The session; 0: none.
     pub session_id: i32,
-    /// The number of the request within its session, from 1; 0: a full fetch that asks for a new
-    /// session; -1: a full fetch that asks for none.
+    /// The number of the request within its session, from 1; 0: a full fetch that requests a new
+    /// session; -1: a full fetch that requests none.
     pub epoch: i32,
 }
 

@@ -15,7 +15,7 @@ use machine::{Disk, Halt, Mono, Now, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Quorum {
-    /// The wait of the present role is over: for the leader, or for the outcome of an election.
+    /// The wait of the present role has ended: for the leader, or for the outcome of an election.
     pub(super) fn on_election_timer(
         &mut self,
         now: Now,
@@ -25,7 +25,7 @@ impl Quorum {
         let is_voter = self.is_voter();
         match &mut self.role {
             Role::Leader(_) => Ok(()),
-            // An observer keeps its leader: brokers go on sending heartbeats to the leader
+            // An observer keeps its leader: brokers continue sending heartbeats to the leader
             // (`pollFollowerAsObserver`).
             Role::Follower { fetch_expired, .. } if !is_voter => {
                 *fetch_expired = true;
@@ -189,7 +189,7 @@ impl Quorum {
     }
 
     /// Votes for another member. The candidate has at least as good a chance as this member, so
-    /// the election time-out restarts; a member that was sending pre-votes goes on sending them
+    /// the election time-out restarts; a member that was sending pre-votes continues sending them
     /// (`unattachedAddVotedState`, `prospectiveAddVotedState`).
     fn vote_for(
         &mut self,

@@ -135,7 +135,7 @@ impl Quorum {
         self.complete(ready, disk, out)
     }
 
-    /// Completes the parked fetches whose wait is over.
+    /// Completes the parked fetches whose wait has ended.
     pub(super) fn on_waiting_timer(
         &mut self,
         now: Mono,

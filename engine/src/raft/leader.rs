@@ -115,7 +115,7 @@ impl Quorum {
     }
 
     /// Restarts the check-quorum timer, because a majority has fetched. A leader from which no
-    /// majority can fetch resigns; otherwise brokers that still reach it would wait for ever
+    /// majority can fetch resigns; otherwise brokers that still reach it would wait forever
     /// (KAFKA-15489).
     pub(super) fn restart_majority_timer(&mut self, now: Mono, out: &mut Outbox) {
         let timeout = Span(self.config.fetch_timeout.0 / 2 * 3);

@@ -39,7 +39,7 @@ impl Requests {
         Self { timeout, backoff, next: 0, busy: BTreeMap::new() }
     }
 
-    /// Makes members ready whose response is overdue or whose back-off is over. A response that
+    /// Makes members ready whose response is overdue or whose back-off has ended. A response that
     /// arrives later is ignored.
     pub(super) fn expire(&mut self, now: Mono) {
         if !self.busy.is_empty() {

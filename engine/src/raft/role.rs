@@ -27,7 +27,7 @@ pub(super) enum Role {
         leader: BrokerId,
         /// Whether the leader has responded to a fetch.
         has_fetched: bool,
-        /// Whether the fetch time-out of an observer is over: it keeps its leader and looks for a
+        /// Whether the fetch time-out of an observer has ended: it keeps its leader and looks for a
         /// newer one among the voters. (A voter sends pre-votes instead.)
         fetch_expired: bool,
     },

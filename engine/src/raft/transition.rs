@@ -14,7 +14,7 @@ impl Quorum {
     ///
     /// A voter that led its epoch starts as resigned: it may have lost records of that epoch with
     /// its last life, so it must neither lead nor vote in that epoch again. A voter that had voted
-    /// for itself goes on with that election. The only voter elects itself at once.
+    /// for itself continues with that election. The only voter elects itself at once.
     pub(super) fn initialize(
         &mut self,
         state: &store::QuorumState,

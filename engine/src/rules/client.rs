@@ -47,9 +47,9 @@ pub struct FailedBatch {
     pub is_completing: bool,
 }
 
-/// Whether the producer goes on in another epoch after the transaction (KIP-360): it does, whenever
-/// the batch failed. A batch that has expired may still be on its way, and would join the next
-/// transaction if that had the same epoch. Kafka 4.1 does not ask for another epoch once the
+/// Whether the producer continues in another epoch after the transaction (KIP-360): it does,
+/// whenever the batch failed. A batch that has expired may still be on its way, and would join the
+/// next transaction if that had the same epoch. Kafka 4.1 does not ask for another epoch once the
 /// transaction is being ended (`TransactionManager.maybeTransitionToErrorState`, FL-5).
 pub fn bumps_after_failure(failed: FailedBatch) -> bool {
     let FailedBatch { is_completing: _ } = failed;

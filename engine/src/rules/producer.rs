@@ -63,14 +63,14 @@ pub struct Failure {
     /// Whether some transmission had no definite outcome, so that the batch may be in the log.
     pub maybe_written: bool,
     /// Whether batches of its partition with smaller sequences have no outcome yet, and would be
-    /// renumbered with those behind it. False for a transactional producer, which renumbers only the
-    /// batches behind it.
+    /// renumbered with those behind it. False for a transactional producer, which renumbers only
+    /// the batches behind it.
     pub in_front: bool,
 }
 
-/// Whether a failed batch has certainly left a gap. If so, the producer goes on in a new epoch, in
-/// which the batches in flight behind the failed one begin at sequence 0. If not, batches that are
-/// in the log already would be stored again under the new epoch: those in front of the failed
+/// Whether a failed batch has certainly left a gap. If so, the producer continues in a new epoch,
+/// in which the batches in flight behind the failed one begin at sequence 0. If not, batches that
+/// are in the log already would be stored again under the new epoch: those in front of the failed
 /// batch, and those behind it if it was written. So the failed batch is treated like one that
 /// expired during a retry: the batches in front of it get their outcome first, and the outcome of
 /// the next batch shows whether there is a gap. Kafka 4.1 checks the retries alone

@@ -4,7 +4,7 @@
 use crate::error::ErrorCode;
 use crate::ids::Offset;
 
-/// A leader that is asked for the latest offset.
+/// A request for the latest offset at a leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latest {
     /// The end of the visible records, by isolation level: high watermark or last stable offset.

@@ -8,7 +8,7 @@ use crate::ids::{LeaderEpoch, Offset};
 use crate::protocol::TransactionState;
 use crate::record::NO_PRODUCER_EPOCH;
 
-/// A producer that asks for its epoch, beside what the coordinator knows of the transactional id.
+/// A producer's request for its epoch, and the coordinator's state of the transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// The epoch in use; -1: none has been given so far.
@@ -197,7 +197,7 @@ pub struct Open {
 }
 
 /// Whether a transaction has been open for too long. Otherwise a producer that is gone would hold
-/// back the last stable offset for ever.
+/// back the last stable offset forever.
 pub fn is_timed_out(open: Open) -> bool {
     open.start_ms.saturating_add(i64::from(open.timeout_ms)) < open.now_ms
 }
@@ -277,7 +277,7 @@ pub fn forgets_ids(epoch: LeaderEpoch) -> bool {
     true
 }
 
-/// Whether a new coordinator goes on with a transaction that it finds in this state: yes if the
+/// Whether a new coordinator continues with a transaction that it finds in this state: yes if the
 /// transaction is decided, because markers may be missing and no other coordinator will write them
 /// (KAFKA-5131).
 pub fn finishes_when_loaded(state: TransactionState) -> bool {

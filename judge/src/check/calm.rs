@@ -54,8 +54,9 @@ impl Calm {
     #[inline]
     fn of_partition(view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
         let (partition, what, detail) = match fact {
-            // A batch that is too large is sent again in parts in any run, and a leader asks a coordinator
-            // for 100 ms whether the transaction before is over (KIP-890): its marker may take longer.
+            // A batch that is too large is sent again in parts in any run, and a leader asks a
+            // coordinator for 100 ms whether the previous transaction has ended (KIP-890): its
+            // marker may take longer.
             Fact::Client(ClientFact::Retried { partition, error, .. })
                 if !matches!(
                     error,

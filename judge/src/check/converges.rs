@@ -3,7 +3,7 @@
 //! transaction's: what excuses that it does not end excuses them.
 //!
 //! Catches rules that are too strict (`may_join_isr`, `is_eligible_for_isr`, `elect_leader`,
-//! `diverges`) and refuse for ever what Kafka allows.
+//! `diverges`) and refuse forever what Kafka allows.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, View};

@@ -2,7 +2,7 @@
 //! predecessors (`TransactionState`), a decision is final, epochs do not decrease, and a
 //! transaction is complete only when each of its partitions has its marker.
 //!
-//! A coordinator whose record is not replicated within `transaction.timeout.ms` goes on as if it
+//! A coordinator whose record is not replicated within `transaction.timeout.ms` continues as if it
 //! had not written the record (`TransactionStateManager.appendTransactionToLog`), which may stay in
 //! the log, and be replicated later, all the same.
 
@@ -12,7 +12,8 @@ use crate::evidence::{Effect, Moment, State, StateValue, View};
 use engine::fact::Fact;
 use std::collections::BTreeMap;
 
-/// A record: the indexes of its transactional id and of [`crate::evidence::transaction::Id::transitions`].
+/// A record: the indexes of its transactional id and of
+/// [`crate::evidence::transaction::Id::transitions`].
 type Record = (usize, usize);
 
 /// See the module.
@@ -104,7 +105,7 @@ fn in_words(value: Option<&StateValue>) -> String {
     )
 }
 
-/// What is wrong with a state after the one before.
+/// What is wrong with a state after the previous one.
 fn wrong(before: Option<&StateValue>, own: Option<&StateValue>) -> Option<&'static str> {
     use State::{CompleteAbort, CompleteCommit, Empty, Ongoing, PrepareAbort, PrepareCommit};
     let state = before.map(|it| it.state);

@@ -1,11 +1,11 @@
 //! In a healed cluster no transaction stays open: its producer ends it, or its coordinator does
-//! when `transaction.timeout.ms` is over. Until then `read_committed` readers get no further in its
-//! partitions.
-//! While its time is not over, the coordinator does not abort it.
+//! when `transaction.timeout.ms` has ended. Until then `read_committed` readers get no further in
+//! its partitions. While its time is not over, the coordinator does not abort it.
 //!
 //! A decided transaction is completed; otherwise its transactional id is of no use any more.
 //!
-//! A transaction that is aborted after its time although its producer lives is permitted, and named.
+//! A transaction that is aborted after its time although its producer lives is permitted, and
+//! named.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, Partition, State, Transition, View};
@@ -56,8 +56,8 @@ impl Check for Ended {
     }
 }
 
-/// The transactional ids whose last state is a decision: of a transaction whose partitions have leaders,
-/// so that nothing keeps the markers from being written.
+/// The transactional ids whose last state is a decision: of a transaction whose partitions have
+/// leaders, so that nothing keeps the markers from being written.
 fn decided(view: &View, end: &End, out: &mut Findings) {
     let has_leader = |it: &Partition| it.state().is_some_and(|state| state.leader.is_some());
     for (known, id) in view.coordinators.ids().iter().enumerate() {

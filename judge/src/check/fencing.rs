@@ -65,7 +65,7 @@ impl Fencing {
         let Some(active) = self.active.get(&at.node) else { return };
         let heard = self.heard.get(&(at.node, broker)).copied().unwrap_or(0);
         let silent = Span(at.at.saturating_sub(heard.max(*active)));
-        // With a fast clock a session is over earlier.
+        // With a fast clock a session ends earlier.
         let session = u128::from(view.setup.session_timeout.0);
         let shortest = session * 1_000_000 / (1_000_000 + u128::from(view.setup.drift_ppm));
         if u128::from(silent.0) + 1_000 < shortest {
@@ -78,7 +78,7 @@ impl Fencing {
     }
 
     /// Reports brokers that were fenced in one decision, which means at the same moment. If several
-    /// sessions end together, brokers are fenced one after the other, so that an ISR shrinks in a
+    /// sessions end together, brokers are fenced one after another, so that an ISR shrinks in a
     /// definite order (`ReplicationControlManager.maybeFenceOneStaleBroker`).
     fn one_by_one(&mut self, at: &Moment, broker: BrokerId, out: &mut Findings) {
         let last = self.last.insert(at.node, (at.at, broker));

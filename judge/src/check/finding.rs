@@ -86,7 +86,7 @@ pub enum Ground {
         /// Among the records stored before it, the number of the one that was sent last.
         latest: u64,
     },
-    /// A batch of an idempotent producer does not follow the one before it.
+    /// A batch of an idempotent producer does not follow the previous one.
     OutOfSequence,
     /// A snapshot of producers differs from the log of its replica.
     Snapshot {
@@ -119,7 +119,7 @@ pub enum Ground {
         /// The reader's node.
         reader: NodeId,
     },
-    /// A coordinator wrote a state that cannot follow the one before it in the log.
+    /// A coordinator wrote a state that cannot follow the previous one in the log.
     AfterPending {
         /// How long the state before waited to be replicated, in nanoseconds, if only until the
         /// wrong one was written; `None` if there is none before.

@@ -3,7 +3,7 @@
 //!
 //! Catches a corrupted `read_position` that sends a reader back to the same position, any other
 //! rule under which processes exchange messages without end and without a wait, and a follower that
-//! goes on fetching under an old leader epoch.
+//! continues fetching under an old leader epoch.
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, Moment, View};

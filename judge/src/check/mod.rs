@@ -1,5 +1,5 @@
-//! The checks. Each compares the observations of a run with one promise, while the run goes on. Its
-//! findings are judged afterwards ([`crate::verdict`]), since some settings permit them.
+//! The checks. Each compares the observations of a run with one promise, while the run continues.
+//! Its findings are judged afterwards ([`crate::verdict`]), since some settings permit them.
 //!
 //! A check uses facts, bytes and the committed metadata log, never structures of the engine. Most
 //! checks catch the corruption of some rule in a run (`scenarios/tests/corrupted_rules.rs`); for

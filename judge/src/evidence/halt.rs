@@ -17,7 +17,7 @@ pub struct Halt {
     pub cause: Option<Cause>,
 }
 
-/// Why Kafka's process ends itself, or goes on without a log directory.
+/// Why Kafka's process ends itself, or continues without a log directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// A disk is full.

@@ -1,4 +1,4 @@
-//! The evidence that checks use: all observations of a run, indexed while it goes on.
+//! The evidence that checks use: all observations of a run, indexed while it continues.
 //!
 //! It has three sources: the bytes that replicas hold (as they reported them on append, and as they
 //! are on their disks after restarts and at the end), the committed metadata log of the

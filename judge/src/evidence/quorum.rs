@@ -8,9 +8,9 @@ use machine::{ClusterId, NodeId};
 
 impl View {
     /// The disk whose loss or corruption cost a cluster committed metadata by this time: no
-    /// majority of voters had kept the metadata, and a leader of the quorum went on without it, or
-    /// no majority has it again at the end. Voters that have lost their epochs may elect a second
-    /// leader in an earlier epoch.
+    /// majority of voters had kept the metadata, and a leader of the quorum continued without it,
+    /// or no majority has it again at the end. Voters that have lost their epochs may elect a
+    /// second leader in an earlier epoch.
     pub fn lost_metadata(&self, cluster: ClusterId, at: u64) -> Option<&Spoil> {
         let index = self.index_of(cluster, TopicPartition::METADATA)?;
         let log = &self.partitions[index];

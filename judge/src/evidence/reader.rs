@@ -37,12 +37,12 @@ pub struct Reader {
     pub shown: Offset,
     /// Its requests for the end that have no response yet.
     pub asked: Vec<Question>,
-    /// The largest end that any reader of the partition had been shown when this one asked for the
+    /// The largest end that any reader of the partition had been shown when this one requested the
     /// end that it was shown last; `None` if it did not ask.
     pub known: Option<Offset>,
     /// The end in the last response to its requests.
     pub shown_last: Offset,
-    /// When it asked for that end, in nanoseconds; `None` if it did not ask.
+    /// When it requested that end, in nanoseconds; `None` if it did not ask.
     pub asked_at: Option<u64>,
     /// `isolation.level` is `read_committed`.
     pub read_committed: bool,
@@ -68,8 +68,8 @@ pub struct Question {
 
 impl View {
     /// The latest end that a reader was shown, or another one of its partition. What readers of
-    /// `read_uncommitted` are shown says nothing to one of `read_committed`: that ends at the first open
-    /// transaction.
+    /// `read_uncommitted` are shown says nothing to one of `read_committed`: that ends at the first
+    /// open transaction.
     pub fn shown_to_all(&self, reader: usize) -> Offset {
         let own = &self.readers[reader];
         let others = self.partitions[own.partition].readers.iter().map(|it| &self.readers[*it]);

@@ -40,7 +40,7 @@ pub enum SpoilKind {
 }
 
 impl View {
-    /// Takes all batches from the replicas whose disk was lost. What their process goes on to
+    /// Takes all batches from the replicas whose disk was lost. What their process continues to
     /// report from memory does not count.
     pub(super) fn disk_lost(&mut self, moment: &Moment, emptied: &[String], change: &Change) {
         if let Some(files) = self.bad_files.get_mut(&moment.node) {

@@ -27,7 +27,7 @@ const fn hazard(cause: Cause) -> &'static str {
     }
 }
 
-/// A broker with several log directories goes on without a failed one until its next start
+/// A broker with several log directories continues without a failed one until its next start
 /// (KIP-112).
 fn offline(view: &View, dir: &FailedDir) -> Option<Excuse> {
     let (node, at) = (view.setup.name(dir.moment.node), view.time(dir.moment.at));

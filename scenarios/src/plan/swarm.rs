@@ -103,7 +103,7 @@ fn lasts(swarm: &Swarm) -> (Span, Span) {
     (least, Span(swarm.lasts_at_most.0.0.max(least.0)))
 }
 
-/// When a story begins: shortly after the one before, or at an independent time.
+/// When a story begins: shortly after the previous one, or at an independent time.
 fn moment(swarm: &Swarm, before: Option<Time>, draw: &mut ChaCha8Rng) -> Time {
     let (from, until) = (swarm.from.nanos(), swarm.until.nanos().max(swarm.from.nanos()));
     let own = draw.between(from, until);

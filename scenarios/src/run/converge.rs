@@ -177,7 +177,7 @@ fn partitions_behind(
 }
 
 /// The partitions with an open transaction, which holds back `read_committed` readers. The cluster
-/// has to end it once its time is over.
+/// has to end it once its time has ended.
 fn open_transactions(run: &Simulation, cluster: ClusterId) -> impl Iterator<Item = Lack> + '_ {
     let partitions = run.evidence.view().partitions.iter().enumerate();
     let of_workload = partitions.filter(move |(_, it)| it.cluster == cluster && it.topic.is_some());
@@ -256,7 +256,7 @@ fn producers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
         .map(|(node, owes)| waits_for_coordinator(run, node).unwrap_or_else(|| owes_of(node, owes)))
 }
 
-/// A producer whose calls time out one after the other, in a cluster that has healed: its
+/// A producer whose calls time out one after another, in a cluster that has healed: its
 /// coordinator does not come to an end with its last transaction.
 fn waits_for_coordinator(run: &Simulation, node: NodeId) -> Option<Lack> {
     let Some(Application::Transactional(app)) = run.world.process(node).and_then(Node::client)

@@ -285,7 +285,7 @@ mod tests {
         let mut given_up = measure.clone();
         measure.on_fact(at(9_000), HERE, &confirmed(&[4]));
         let measured = measure.finish();
-        // It goes on after the load, while a producer waits.
+        // It continues after the load, while a producer waits.
         let longest = measured.longest_outage.expect("one was longer than 250 ms");
         assert_eq!((longest.since, longest.lasted()), (at(2_100), Span::millis(6_900)));
         let killed = given_up.clone().finish().longest_outage.expect("another");

@@ -181,7 +181,7 @@ impl RunOutcome {
         self.verdict.outcome == Outcome::Panic
     }
 
-    /// The same, unless a panic ended it: then that goes on.
+    /// The outcome itself, unless a panic ended the run: then the panic continues.
     fn or_panic(self) -> Self {
         if let Some(panic) = self.verdict.panic {
             std::panic::resume_unwind(Box::new(panic.to_string()));

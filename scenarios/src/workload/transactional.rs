@@ -98,7 +98,7 @@ impl TransactionalApp {
         }
     }
 
-    /// The transactional id, if calls of the producer time out one after the other: each has waited
+    /// The transactional id, if calls of the producer time out one after another: each has waited
     /// for `max.block.ms`.
     pub fn calls_in_vain(&self) -> Option<&str> {
         const IN_VAIN: u32 = 2;

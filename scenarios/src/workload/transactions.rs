@@ -13,10 +13,10 @@ pub struct Transactions {
     /// The share of transactions that the application aborts on purpose, in parts per million.
     pub aborted_ppm: u32,
     /// The share of transactions that the application abandons, in parts per million: it closes its
-    /// producer with the transaction open, and goes on with another producer, as after a crash.
+    /// producer with the transaction open, and continues with another producer, as after a crash.
     pub abandoned_ppm: u32,
     /// Whether the application ends after another one has taken over its transactional id, as a
-    /// replaced instance should. Otherwise it goes on with a new producer after any error.
+    /// replaced instance should. Otherwise it continues with a new producer after any error.
     pub ends_when_fenced: bool,
 }
 

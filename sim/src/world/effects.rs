@@ -9,7 +9,7 @@ use machine::{NodeId, Process};
 
 impl<P: Process> World<P> {
     /// Whether a fault has had an effect. For faults on links, disks and clocks this is known once
-    /// they are over.
+    /// they have ended.
     pub fn took_effect(&self, fault: ActiveId) -> bool {
         self.effective.contains_key(&fault)
     }

@@ -366,7 +366,7 @@ impl<P: Process> World<P> {
         true
     }
 
-    /// The cause for which a process gave up is over: starts it again, unless a fault keeps it
+    /// The cause for which a process gave up has ended: starts it again, unless a fault keeps it
     /// down.
     pub(crate) fn start_if_failed(&mut self, node: usize, cause: EventId) {
         if self.nodes[node].failed && self.nodes[node].down_by.is_empty() {

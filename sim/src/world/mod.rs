@@ -65,7 +65,7 @@ pub struct World<P: Process> {
     /// The key of network decisions; each is drawn by its subject.
     network: Key,
     fault_source: Source,
-    /// Everything is being healed: nodes come back at once, not one after the other.
+    /// Everything is being healed: nodes come back at once, not one after another.
     healing: bool,
     active: Vec<ActiveFault>,
     next_active: u32,

@@ -21,8 +21,8 @@ pub struct Swarm {
     pub lasts_at_least: Time,
     /// The longest duration of a fault.
     pub lasts_at_most: Time,
-    /// The share of faults that follow shortly after the one before instead of at a moment of their
-    /// own.
+    /// The share of faults that follow shortly after the previous one instead of at a moment of
+    /// their own.
     pub correlated: Share,
     /// How many brokers of a cluster may be down or cut off at the same time.
     pub brokers_at_once: u16,

@@ -206,7 +206,7 @@ impl Fetcher {
         })
     }
 
-    /// Makes partitions ready again whose back-off is over.
+    /// Makes partitions ready again whose back-off has ended.
     fn wake_delayed(&mut self, now: Mono) {
         while let Some((at, id)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
             self.delayed.remove(&(at, id));

@@ -2,7 +2,7 @@
 //! KIP-858).
 //!
 //! A failed call to the disk takes its directory offline for the rest of this life: requests for
-//! its replicas get `KAFKA_STORAGE_ERROR`, and the other directories go on. If no directory is
+//! its replicas get `KAFKA_STORAGE_ERROR`, and the other directories continue. If no directory is
 //! left, the broker ends. The metadata log has its own directory; if that one fails, the broker
 //! ends as well.
 

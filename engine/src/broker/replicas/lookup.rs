@@ -1,9 +1,9 @@
 //! A follower whose position is outside its leader's log
 //! (`AbstractFetcherThread.fetchOffsetAndTruncate`).
 //!
-//! The follower asks for the leader's log end offset. If that is below its own, there was an
+//! The follower requests the leader's log end offset. If that is below its own, there was an
 //! unclean election, and the follower truncates. Otherwise it was down for so long that the
-//! leader's log now starts above the follower's log end: it asks for the leader's log start offset,
+//! leader's log now starts above the follower's log end: it requests the leader's log start offset,
 //! and starts with an empty log there if the two logs do not overlap.
 
 use super::fetcher::Asked;
@@ -17,7 +17,7 @@ use crate::protocol::{
 use machine::Halt;
 
 impl Fetchers {
-    /// Asks for the leader's log end offset.
+    /// Requests the leader's log end offset.
     pub(super) fn look_up(
         &mut self,
         leader: BrokerId,

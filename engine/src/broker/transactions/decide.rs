@@ -137,8 +137,8 @@ impl Decider<'_> {
         Ok(Some(next))
     }
 
-    /// Decides about verifying partitions: whether the transaction may go on. A pending record is
-    /// ignored, because the leader checks the append once more.
+    /// Decides about verifying partitions: whether the transaction may continue. A pending record
+    /// is ignored, because the leader checks the append once more.
     pub(super) fn verify(&mut self, entry: &Entry, producer: (i64, i16)) -> Result<(), ErrorCode> {
         let metadata = &entry.metadata;
         self.rules.check_claim(self.out, claim(metadata, producer))?;

@@ -3,7 +3,7 @@
 //!
 //! The leader of a partition of `__transaction_state` coordinates the transactional ids that belong
 //! to the partition; the leader epoch is the **coordinator epoch**. The state of an id is its last
-//! committed record in that partition, so a new coordinator reads the log and goes on.
+//! committed record in that partition, so a new coordinator reads the log and continues.
 //!
 //! | state of an id | meaning | possible states before |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | a transaction has been open for too long | PrepareAbort under an epoch that fences its producer |
 //! | an id has not been used for too long | a tombstone |
 //! | leadership begins | the log is read; for Prepare* the markers are sent (again) |
-//! | leadership ends, or goes on in another epoch | the ids and the queued markers are dropped; later outcomes of their records and markers are ignored |
+//! | leadership ends, or continues in another epoch | the ids and the queued markers are dropped; later outcomes of their records and markers are ignored |
 //!
 //! Invariants:
 //!

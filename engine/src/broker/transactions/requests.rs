@@ -148,7 +148,7 @@ impl Transactions {
         let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, next.client_version);
         if !own_epoch {
             // The epoch is in use from now on, whether or not the record is written: the producer
-            // must not go on.
+            // must not continue.
             entry.metadata.producer_epoch = next.producer_epoch;
             entry.metadata.last_producer_epoch = NO_PRODUCER_EPOCH;
         }

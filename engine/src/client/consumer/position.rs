@@ -131,7 +131,7 @@ impl Assigned {
         self.state != State::Unresolved
     }
 
-    /// Whether there is a request for the leader, once it is known and the back-off is over.
+    /// Whether there is a request for the leader, once it is known and the back-off has ended.
     pub(super) fn has_question(&self) -> bool {
         let of_state =
             matches!(self.state, State::Resetting { .. } | State::Validating { .. }) && !self.asked;

@@ -49,7 +49,7 @@ fn epochs(asked: &Asked) -> &OffsetForLeaderEpochRequest {
     request
 }
 
-/// The offset that a fetch for one partition asks for.
+/// The offset that a fetch for one partition requests.
 fn offset_of(asked: &Asked) -> i64 {
     fetch(asked).partitions[0].fetch_offset
 }

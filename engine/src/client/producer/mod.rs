@@ -8,7 +8,7 @@
 //! unless it was sent. That is what makes [`ProducerEvent::Failed::maybe_written`] exact.
 //!
 //! With `enable.idempotence`, the default, batches carry the producer's id, its epoch and a
-//! sequence, by which the leader knows copies and gaps (KIP-98). The id is asked for with the first
+//! sequence, by which the leader knows copies and gaps (KIP-98). The id is requested with the first
 //! record, not when the producer is made.
 //!
 //! With `transactional.id` the id belongs to that name, and records are sent in transactions

@@ -298,7 +298,7 @@ fn a_batch_that_expires_in_flight_may_be_written_and_keeps_its_memory() {
 }
 
 /// Two batches fail together and wait to be sent again, the younger one in front. That the older
-/// one is overdue there is no reason to wake up at once and for ever.
+/// one is overdue there is no reason to wake up at once and forever.
 #[test]
 fn an_overdue_batch_behind_a_younger_one_expires_when_that_has_left() {
     let (mut stage, mut producer) = hurried(&[1]);

@@ -288,8 +288,8 @@ fn after_the_coordinator_has_moved_it_is_found_again_and_the_request_repeated() 
     scene.call(Commit);
     let end = scene.next();
     scene.stage.cut(&mut scene.producer, &end);
-    // Until the back-off before another connection is over, the producer looks for the coordinator
-    // again and again.
+    // Until the back-off before another connection has ended, the producer looks for the
+    // coordinator again and again.
     scene.find();
     scene.pass(50);
     scene.find();

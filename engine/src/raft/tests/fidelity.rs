@@ -231,8 +231,8 @@ fn the_only_voter_leads_at_once() {
     }
 }
 
-/// A member without its log ends its process, and the others go on. The Raft IO thread hands every
-/// exception to a fault handler that terminates (`KafkaRaftClientDriver.doWork`,
+/// A member without its log ends its process, and the others continue. The Raft IO thread hands
+/// every exception to a fault handler that terminates (`KafkaRaftClientDriver.doWork`,
 /// `ProcessTerminatingFaultHandler`). With an empty disk the member is a voter again, since voters
 /// are identified by their ids alone (`kraft.version` 0), and fetches the log from the others.
 #[test]

@@ -170,7 +170,7 @@ fn a_reader_that_sees_another_batch_later_has_seen_two_values() {
     assert!(names.contains(&"one-value-per-offset"), "{names:?}");
 }
 
-/// Producers may go on writing while partitions are read back.
+/// Producers may continue writing while partitions are read back.
 #[test]
 fn reading_back_ends_no_lower_than_ends_shown_before_its_request() {
     let ends = |late: bool| {

@@ -58,14 +58,15 @@ impl LineTransactions {
 const SLACK: Span = Span::secs(10);
 
 impl View {
-    /// Whether a transaction that begins with `batch` should have ended by `now`, in nanoseconds, even by
-    /// a slow clock. Its time counts from its first batch, or from the last change of the partition's
-    /// leader or ISR if that came later.
+    /// Whether a transaction that begins with `batch` should have ended by `now`, in nanoseconds,
+    /// even by a slow clock. Its time counts from its first batch, or from the last change of the
+    /// partition's leader or ISR if that came later.
     pub fn is_time_over(&self, partition: &Partition, batch: u32, now: u64) -> bool {
         self.is_past(partition, partition.batches.get(batch).at, now)
     }
 
-    /// Whether that time is over by `now` for what happened in a partition at `at`, both in nanoseconds.
+    /// Whether that time has ended by `now` for what happened in a partition at `at`, both in
+    /// nanoseconds.
     pub fn is_past(&self, partition: &Partition, at: u64, now: u64) -> bool {
         let waited = self.setup.transaction_timeout.0.saturating_add(SLACK.0);
         let drift = waited / 1_000_000 * u64::from(self.setup.drift_ppm);
@@ -73,8 +74,9 @@ impl View {
         now.saturating_sub(at.max(led)) > waited.saturating_add(drift)
     }
 
-    /// The oldest transaction that is open in a partition, of which no reader of `read_committed` gets
-    /// past, if its time is over at `now`, in nanoseconds: its first offset, and what it holds up.
+    /// The oldest transaction that is open in a partition, of which no reader of `read_committed`
+    /// gets past, if its time has ended at `now`, in nanoseconds: its first offset, and what it
+    /// holds up.
     pub fn held_up(&self, partition: usize, now: u64) -> Option<(Offset, HeldBy)> {
         let it = &self.partitions[partition];
         let (offset, batch) = it.first_open()?;

@@ -235,7 +235,7 @@ fn corrupted_bytes_are_excused_if_their_checksum_is_wrong() {
     assert_eq!(broken(&with(Disk::Corrupted, true)), ["replicas-equal"]);
 }
 
-/// A broker goes on without a log directory that failed: its files stay as the failed call left
+/// A broker continues without a log directory that failed: its files stay as the failed call left
 /// them, and the cluster has not recovered until the broker restarts.
 #[test]
 fn a_log_directory_that_failed_is_offline_until_its_broker_restarts() {
@@ -309,7 +309,7 @@ fn an_offline_directory_excuses_its_own_replicas_alone() {
     assert!(of(1, &[1, 2, 3]), "3 has to leave the ISR");
 }
 
-/// A leader goes on with corrupted bytes: neither a consumer nor a new follower gets past them.
+/// A leader continues with corrupted bytes: neither a consumer nor a new follower gets past them.
 #[test]
 fn a_leader_cannot_be_read_beyond_a_bad_sector() {
     let of = |spoilt: u16, lacks: TopicPartition| {

@@ -174,7 +174,7 @@ fn a_record_that_was_given_up_may_be_there_but_in_its_place() {
 }
 
 /// A leader that takes a batch of a producer that it has forgotten, though it is not the next one
-/// (FL-4): the one before it is stored under another epoch.
+/// (FL-4): the previous one is stored under another epoch.
 #[test]
 fn a_forgotten_producer_excuses_no_order() {
     let overtaken = |change: &dyn Fn(&mut History)| {
@@ -195,7 +195,7 @@ fn a_forgotten_producer_excuses_no_order() {
     assert_eq!(broken(&overtaken(&soon)), order);
 }
 
-/// With `--bug FL-4` a new leader confirms a batch although the one before it, which was sent to the
+/// With `--bug FL-4` a new leader confirms a batch although the previous one, which was sent to the
 /// previous leader, was never stored.
 #[test]
 fn a_batch_that_is_given_up_is_called_back_late() {

@@ -66,7 +66,7 @@ fn a_replaced_leader_shows_its_own_end_until_it_knows() {
     }
 }
 
-/// All three lose power and half of the committed records. 1, the leader, goes on leading in its
+/// All three lose power and half of the committed records. 1, the leader, continues leading in its
 /// epoch as soon as it has loaded its log, before the others have loaded theirs and before it is
 /// registered. Then 3 is elected.
 fn leads_on_before_it_is_registered(third_loses: bool) -> crate::verdict::Judgement {
@@ -126,10 +126,10 @@ fn a_leader_that_begins_with_an_election_of_its_last_life_loses_nothing_before_i
     assert!(broken(&judgement).contains(&"acknowledged-survives"), "{judgement:?}");
 }
 
-/// 2 loses power first, and half of the committed records; then 1 loses power. When the session of
-/// 1 is over, that of 2 is not: the controller elects 2, which begins to lead with the records that
-/// it has and is registered only then. With 100 brokers this is the rule, since fencing all of them
-/// takes so long. 3 has all records.
+/// Broker 2 loses power first, and half of the committed records; then 1 loses power. When the
+/// session of 1 has ended, that of 2 has not: the controller elects 2, which begins to lead with
+/// the records that it has, and registers only afterwards. With 100 brokers this is common, because
+/// fencing all of them takes long. Broker 3 has all records.
 fn elected_before_it_is_registered(stays_leader: bool) -> crate::verdict::Judgement {
     let mut history = History::new(2);
     history.produce(&numbers(0..8));

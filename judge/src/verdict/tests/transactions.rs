@@ -97,8 +97,8 @@ fn the_sum_over_accounts_does_not_hold_if_half_a_transfer_is_read() {
     assert_eq!(judgement.transactions.maybe_committed, 1);
 }
 
-/// Two transactions under version 1 of the protocol, both in epoch 0. The EndTxn of the first comes once
-/// more and ends the second, which its application aborts.
+/// Two transactions under version 1 of the protocol, both in epoch 0. The EndTxn of the first comes
+/// once more and ends the second, which its application aborts.
 fn ended_by_a_late_request() -> History {
     let mut history = History::transactional();
     history.own(1001, (PID, 0));
@@ -133,7 +133,8 @@ fn ended_by_a_late_request() -> History {
     history
 }
 
-/// The explanation names the transaction, the requests, the decision, the markers and the bug of Kafka.
+/// The explanation names the transaction, the requests, the decision, the markers and the bug of
+/// Kafka.
 #[test]
 fn a_violation_of_a_transaction_is_explained_by_its_course() {
     let judgement = ended_by_a_late_request().judge();
@@ -160,7 +161,8 @@ fn a_violation_of_a_transaction_is_explained_by_its_course() {
     }
 }
 
-/// A decision that a producer asked for is no late one, and one of the coordinator itself is said to be.
+/// A decision that a producer requested is no late one, and one of the coordinator itself is said
+/// to be.
 #[test]
 fn a_decision_of_the_coordinator_alone_is_not_taken_for_a_late_request() {
     let mut history = History::transactional();

@@ -73,7 +73,7 @@ fn where_transactions_share_an_epoch_the_state_alone_decides() {
 
 #[test]
 fn where_each_transaction_has_an_epoch_a_repeated_request_is_recognized_by_its_epoch() {
-    // For each state: commit and abort with the epoch in use, then with the one before.
+    // For each state: commit and abort with the epoch in use, then with the previous one.
     let table = [
         (STATE, ABORT, FENCED, FENCED),
         (COMMIT, ABORT, FENCED, FENCED),

@@ -11,7 +11,7 @@
 //! | a call that timed out has to be repeated before any other | [`Transactions::call`] |
 //! | the order of requests; EndTxn waits for all batches | [`queue`], [`Transactions::next`] |
 //! | a transaction without records ends without a request | [`Transactions::next`] |
-//! | first protocol: partitions are added before batches are sent; after an error the producer asks for another epoch | [`Transactions::add`], [`Transactions::fail`] |
+//! | first protocol: partitions are added before batches are sent; after an error the producer requests another epoch | [`Transactions::add`], [`Transactions::fail`] |
 //! | second protocol: the producer gets another epoch at the end of every transaction | [`Transactions::on_done`] |
 //! | the protocol changes only between transactions, upwards with another epoch | [`Transactions::adopt_features`] |
 
@@ -265,7 +265,7 @@ impl Transactions {
     }
 
     /// Reacts to the final error of a batch, or of a `send` that waited
-    /// (`maybeTransitionToErrorState`). With `bumps` the client asks for another epoch, if it can.
+    /// (`maybeTransitionToErrorState`). With `bumps` the client requests another epoch, if it can.
     pub(super) fn on_batch_failed(&mut self, error: ErrorCode, bumps: bool) {
         let class = class::of_batch(error);
         let bumps = bumps && self.bumps_itself() && !self.needs_bump;
@@ -307,7 +307,7 @@ impl Transactions {
         self.needs_bump |= !initially && !was_v2 && self.is_v2;
     }
 
-    /// Whether the client itself asks for another epoch after an error. In the second protocol the
+    /// Whether the client itself requests another epoch after an error. In the second protocol the
     /// response to EndTxn has one.
     fn bumps_itself(&self) -> bool {
         self.can_bump && !self.is_v2
