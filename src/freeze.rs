@@ -1,5 +1,5 @@
-//! `faultline replay --freeze`: a run as a scenario file. A seed gives another run as soon as a
-//! swarm draws differently; the file does not. A failing seed is kept this way.
+//! `faultline replay --freeze`: writes a run as a scenario file, which keeps a failing seed. A seed
+//! gives another run as soon as a swarm draws something new; the file does not.
 
 use crate::execute;
 use crate::exit::Failure;

@@ -20,7 +20,7 @@ pub(super) fn promise(setting: Setting, study: &Header) -> String {
     }
     if !setting.idempotence {
         text.push_str(
-            " What the producer sends again may be stored twice, or behind what it sent later.",
+            " Batches that the producer sends again may be stored twice, or after later ones.",
         );
     }
     if study.unclean_leader_election && replicas > 1 {

@@ -37,7 +37,8 @@ fn path(dir: usize, name: u8) -> String {
     format!("{}/{name}", DIRS[dir])
 }
 
-/// Applies a step; whether it succeeded. Appended bytes are never zero, and differ by `mark`.
+/// Applies a step, and returns whether it succeeded. Appended bytes are never zero, and depend on
+/// `mark`.
 fn apply(disk: &mut SimDisk, step: &Step, mark: usize) -> bool {
     let open = |disk: &mut SimDisk, d: usize, n: u8| disk.open(&path(d, n));
     let done = match step {
@@ -66,7 +67,7 @@ fn new_disk(seed: u64, profile: DiskProfile) -> SimDisk {
     disk
 }
 
-/// All that a process can see.
+/// The state that a process can see.
 fn view(disk: &SimDisk) -> Vec<(String, Inode, Bytes)> {
     let read = |(path, inode): (String, Inode)| {
         let content = disk.tree.file(inode).expect("files are listed").content.clone();
@@ -217,7 +218,8 @@ proptest! {
         disk.begin(SimTime::ZERO, 0, 0);
         let mut states = vec![(SimTime::ZERO, view(&disk))];
         for (mark, step) in steps.iter().enumerate() {
-            // A removal is several operations, and a state in between is not seen from here.
+            // A removal consists of several operations; this test cannot observe the states between
+            // them.
             apply(&mut disk, step, 100 + mark);
             let completed = disk.journal.last().map_or(SimTime::ZERO, |last| last.completes);
             states.push((completed, view(&disk)));
@@ -356,7 +358,7 @@ fn a_write_in_progress_at_a_crash_is_there_in_part() {
             disk.len(file).expect("it is there")
         })
         .collect();
-    assert!(lengths.contains(&6), "nothing of the write is left");
+    assert!(lengths.contains(&6), "no byte of the write is left");
     assert!(lengths.iter().any(|length| (7..106).contains(length)), "a part of the write is left");
 }
 

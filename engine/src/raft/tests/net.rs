@@ -1,5 +1,5 @@
-//! A tiny network: instant, in order, and cut at will. It refuses a second request of a member on a
-//! connection before the response to the first.
+//! A small network without delays, whose connections a test can end. It refuses a second request of
+//! a member on a connection before the response to the first.
 
 use super::super::{Quorum, QuorumConfig};
 use crate::Outbox;
@@ -50,7 +50,7 @@ pub(super) struct Net {
     pub(super) voters: Vec<BrokerId>,
     /// The rules of members; Kafka's if `None`.
     pub(super) rules: Option<Rulebook>,
-    /// The members that died because their disk failed at the planned change.
+    /// The members that stopped because their disk failed at the planned change.
     pub(super) fallen: Vec<BrokerId>,
     pub(super) lives: u64,
     pub(super) lives_of: BTreeMap<BrokerId, u64>,
@@ -126,7 +126,7 @@ impl Net {
         self.lose_power(id);
     }
 
-    /// A member has ended itself, though its disk works.
+    /// A member has stopped by itself, although its disk works.
     fn end(&mut self, id: BrokerId, why: &str) {
         assert!(self.trace.is_some(), "{id} halted: {why}");
         self.lines.push(format!("{:>8}  {id:>5}  ends: {why}", millis(self.now)));
@@ -305,7 +305,8 @@ impl Net {
         });
     }
 
-    /// Whether nothing will ever happen: no message and no timer of a member that is awake.
+    /// Whether no further event is possible: there are no messages, and no timers of running
+    /// members.
     pub(super) fn is_idle(&self) -> bool {
         let awake = |member: &BrokerId| !self.paused.contains(member);
         !self.wire.iter().any(|(_, to, _)| awake(to))

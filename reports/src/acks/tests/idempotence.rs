@@ -25,7 +25,7 @@ fn the_effect_of_idempotence_is_on_the_page() {
     let page = file(&written, "index.html");
     assert!(page.contains(words));
     assert!(page.contains("id=\"acks-all-min-isr-2-not-idempotent\""));
-    assert!(page.contains("may be stored twice, or behind what it sent later."));
+    assert!(page.contains("may be stored twice, or after later ones."));
     assert!(!file(&written, "lost-per-million.csv").contains("not idempotent"));
     assert_eq!(summary.pairs, vec![], "the two differ in more than min ISR");
     // Without the second setting there is no comparison.
