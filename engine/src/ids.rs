@@ -25,6 +25,15 @@ pub type BrokerId = u16;
 /// which an older instance is fenced (KIP-98).
 pub type TransactionalId = Arc<str>;
 
+/// `group.id`: the name of a group of consumers.
+pub type GroupId = Arc<str>;
+
+/// The id of a member of a group, given by the coordinator.
+pub type MemberId = Arc<str>;
+
+/// `group.instance.id`: the name under which a static member goes on after a restart (KIP-345).
+pub type GroupInstanceId = Arc<str>;
+
 /// The node of broker or controller `id` in the cluster that `of` belongs to.
 pub fn peer(of: NodeId, id: BrokerId) -> NodeId {
     NodeId { cluster: of.cluster, node: id }

@@ -178,6 +178,22 @@ reaches! {
     CorruptBatchRead = "corrupt_batch_read",
     /// A consumer found the log truncated below its position (KIP-320).
     ConsumerTruncated = "consumer_truncated",
+    /// A group of consumers began a rebalance.
+    GroupRebalanced = "group_rebalanced",
+    /// A member of a group lost its place: its session ended.
+    GroupSessionEnded = "group_session_ended",
+    /// A static member of a group started again and took its own place (KIP-345).
+    StaticMemberReplaced = "static_member_replaced",
+    /// A static member of a group was refused: another one has its place (KIP-345).
+    StaticMemberFenced = "static_member_fenced",
+    /// A group coordinator refused a commit of offsets.
+    CommitFenced = "commit_fenced",
+    /// A committed offset was not shown: a transaction has another one open (KIP-447).
+    OffsetUnstable = "offset_unstable",
+    /// A committed offset expired (KIP-211).
+    OffsetExpired = "offset_expired",
+    /// A broker took over groups that another one had coordinated, or itself before a restart.
+    GroupsTakenOver = "groups_taken_over",
 }
 
 impl std::fmt::Display for Reach {

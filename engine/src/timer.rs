@@ -112,6 +112,20 @@ pub enum BrokerTimer {
     Loopback(ConnId),
     /// Of the transaction coordinators.
     Transaction(TransactionTimer),
+    /// Of the group coordinators.
+    Group(GroupTimer),
+}
+
+/// See [`BrokerTimer::Group`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroupTimer {
+    /// This broker leads a partition of `__consumer_offsets`: its log has to be read.
+    Load(i32),
+    /// The log of a partition has been read, as leader of this epoch.
+    Loaded(i32, LeaderEpoch),
+    /// Something of the groups of this partition is due: records to append, a request that has waited
+    /// for too long, a session, a rebalance.
+    Due(i32),
 }
 
 /// See [`BrokerTimer::Transaction`].

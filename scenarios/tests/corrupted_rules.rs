@@ -442,6 +442,23 @@ const CONVERSE: &[(&str, Notice)] = &[
     ),
     ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
     ("keeps_sequences", Check("acknowledged-survives")),
+    (
+        "check_group_member",
+        Never("no client of a run joins a group so far: engine tests hold the rule"),
+    ),
+    (
+        "check_commit",
+        Never("no client of a run commits offsets so far: engine tests hold the rule"),
+    ),
+    (
+        "takes_over_offset",
+        Never("no client of a run commits offsets so far: engine tests hold the rule"),
+    ),
+    (
+        "shows_offset",
+        Never("no client of a run fetches offsets so far: engine tests hold the rule"),
+    ),
+    ("load_groups_to", Never("no client of a run has a group so far: engine tests hold the rule")),
 ];
 
 /// All corruptions, and the rows of all rules.

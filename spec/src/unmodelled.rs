@@ -12,8 +12,7 @@ struct Absent {
     instead: &'static str,
 }
 
-const GROUPS: &str =
-    "there are no consumer groups here: each consumer reads all partitions of its topics";
+const GROUPS: &str = "consumers join no groups here: each reads all partitions of its topics";
 const TRANSACTIONS: &str = "transactions are modelled without this";
 const DELETION: &str = "nothing is deleted or compacted here";
 const COMPRESSION: &str = "records are not compressed here";
@@ -36,7 +35,7 @@ const REBOOTSTRAP: &str = "clients always know the addresses of all nodes here";
 #[rustfmt::skip]
 const ABSENT: &[Absent] = &[
     Absent { names: &["transaction.two.phase.commit.enable", "internal.throw.on.fetch.stable.offset.unsupported"], instead: TRANSACTIONS },
-    Absent { names: &["group.*", "offsets.*", "offset.metadata.max.bytes", "share.*", "streams.*", "consumer.*", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "auto.commit.interval.ms", "internal.leave.group.on.close"], instead: GROUPS },
+    Absent { names: &["group.*", "offsets.*", "share.*", "streams.*", "consumer.*", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "auto.commit.interval.ms", "internal.leave.group.on.close"], instead: GROUPS },
     Absent { names: &["compression.*"], instead: COMPRESSION },
     Absent { names: &["cleanup.policy", "retention.*", "delete.retention.ms", "file.delete.delay.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio", "log.cleanup.policy", "log.retention.*", "log.cleaner.*", "log.segment.delete.delay.ms", "log.initial.task.delay.ms", "log.flush.start.offset.checkpoint.interval.ms", "delete.records.purgatory.purge.interval.requests", "delete.topic.enable"], instead: DELETION },
     Absent { names: &["remote.*", "local.retention.*", "log.local.retention.*"], instead: TIERED },

@@ -1,6 +1,6 @@
 //! The lane of each timer, which decides whether the timer is handled while a disk hangs.
 
-use crate::timer::{BrokerTimer, Channel, ReplicaTimer, Timer, TransactionTimer};
+use crate::timer::{BrokerTimer, Channel, GroupTimer, ReplicaTimer, Timer, TransactionTimer};
 use machine::Lane;
 
 /// The lane on which a timer is handled.
@@ -29,6 +29,10 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | TransactionTimer::Loaded(..)
                 | TransactionTimer::TimedOut
                 | TransactionTimer::ExpiredIds => Lane::Background,
+            },
+            BrokerTimer::Group(timer) => match timer {
+                GroupTimer::Load(_) | GroupTimer::Loaded(..) => Lane::Background,
+                GroupTimer::Due(_) => Lane::Request,
             },
             // A broker whose disk hangs still sends heartbeats.
             BrokerTimer::Heartbeat

@@ -9,6 +9,7 @@
 //! | `context.rs` | the context that all parts share |
 //! | `controller_channel.rs` | sends one kind of request to the active controller |
 //! | `loopback.rs` | connections of a broker to itself |
+//! | `internal_topics.rs`, `fields.rs` | where coordinators keep their state, and in which form |
 //!
 //! | part | idea |
 //! |---|---|
@@ -19,6 +20,7 @@
 //! | `verification.rs` | requests to transaction coordinators before batches are appended |
 //! | `assignments.rs` | reports of log directories of replicas to the controller |
 //! | `transactions/` | transaction coordinators |
+//! | `groups/` | group coordinators |
 //!
 //! Each part owns its state, its connections, its timers and the requests that it has parked, and
 //! does not use other parts. A new coordinator is a new part.
@@ -26,7 +28,10 @@
 mod assignments;
 mod context;
 mod controller_channel;
+mod fields;
 mod forward;
+mod groups;
+mod internal_topics;
 mod lane;
 mod lifecycle;
 mod loopback;
@@ -45,7 +50,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use transactions::index_of as transaction_partition_of;
+pub use internal_topics::index_of as transaction_partition_of;
 pub use view::PartitionView;
 
 use crate::Outbox;
@@ -58,6 +63,7 @@ use crate::rules::Rulebook;
 use assignments::Assignments;
 use context::{Context, Io};
 use forward::Forwards;
+use groups::Groups;
 use lifecycle::Lifecycle;
 use loopback::Loopback;
 use machine::{Boot, Disk, Halt, Lane, NodeId};
@@ -101,6 +107,7 @@ struct Parts {
     forwards: Forwards,
     assignments: Assignments,
     transactions: Transactions,
+    groups: Groups,
     verification: Verification,
 }
 
@@ -145,6 +152,7 @@ impl Broker {
                 forwards: Forwards::new(setup_timeout),
                 assignments: Assignments::new(setup_timeout),
                 transactions: Transactions::new(setup_timeout),
+                groups: Groups::new(boot.entropy),
                 verification: Verification::new(setup_timeout),
             },
         };

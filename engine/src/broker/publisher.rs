@@ -29,6 +29,7 @@ impl Broker {
             parts.assignments.add(misplaced, &mut cx);
             if !delta.is_empty() {
                 parts.transactions.publish(&delta.partitions, &mut cx);
+                parts.groups.publish(&delta.partitions, &mut cx);
             }
         }
         Ok(())
@@ -48,6 +49,7 @@ impl Broker {
             parts.assignments.add(misplaced, &mut cx);
             let hosted = parts.replicas.partitions.hosted.keys().copied().collect();
             parts.transactions.publish(&hosted, &mut cx);
+            parts.groups.publish(&hosted, &mut cx);
         }
         if parts.metadata.is_published() && parts.lifecycle.is_caught_up() {
             parts.lifecycle.set_ready_to_unfence(&mut cx);

@@ -3,6 +3,7 @@
 use super::context::{Cx, Io};
 use super::lane::lane_of;
 use super::part::Part;
+use super::replicas::Ticket;
 use super::transactions::Services;
 use super::{Broker, BrokerSettings, Parts};
 use crate::error::ErrorCode;
@@ -66,10 +67,19 @@ impl Process for Broker {
             forwards,
             assignments,
             transactions,
+            groups,
             verification,
         } = &self.parts;
-        let parts: [&dyn Part; 7] =
-            [metadata, lifecycle, replicas, forwards, assignments, transactions, verification];
+        let parts: [&dyn Part; 8] = [
+            metadata,
+            lifecycle,
+            replicas,
+            forwards,
+            assignments,
+            transactions,
+            groups,
+            verification,
+        ];
         for part in parts {
             part.invariants();
         }
@@ -79,7 +89,7 @@ impl Process for Broker {
 
 impl Parts {
     /// All parts, those with the most connections first.
-    fn all(&mut self) -> [&mut dyn Part; 7] {
+    fn all(&mut self) -> [&mut dyn Part; 8] {
         let Self {
             metadata,
             lifecycle,
@@ -87,9 +97,10 @@ impl Parts {
             forwards,
             assignments,
             transactions,
+            groups,
             verification,
         } = self;
-        [replicas, metadata, lifecycle, forwards, assignments, transactions, verification]
+        [replicas, metadata, lifecycle, forwards, assignments, transactions, groups, verification]
     }
 
     /// The part that owns a channel; `None` for the channels of clients.
@@ -149,6 +160,7 @@ impl Broker {
             locks.extend(self.parts.replicas.partitions.due(fetch.session));
         }
         self.parts.transactions.locks_of_request(request, &self.context.image, locks);
+        self.parts.groups.locks_of_request(request, &self.context.image, locks);
     }
 
     fn locks_of(&self, timer: &BrokerTimer, locks: &mut Vec<TopicPartition>) {
@@ -169,6 +181,7 @@ impl Broker {
             }
             BrokerTimer::Replica(timer) => self.parts.replicas.locks_of(timer, locks),
             BrokerTimer::Transaction(timer) => self.parts.transactions.locks_of(*timer, locks),
+            BrokerTimer::Group(timer) => self.parts.groups.locks_of(*timer, locks),
             BrokerTimer::Verify(ticket) | BrokerTimer::Verified(ticket) => {
                 self.parts.verification.locks(*ticket, locks);
             }
@@ -266,6 +279,10 @@ impl Broker {
                 let mut services = Services { replicas: &mut replicas.partitions, ids: forwards };
                 transactions.on_timer(timer, &mut services, &mut cx)
             }
+            BrokerTimer::Group(timer) => {
+                let (parts, mut cx) = self.split(io);
+                parts.groups.on_timer(timer, &mut parts.replicas.partitions, &mut cx)
+            }
             BrokerTimer::Verify(ticket) => {
                 self.verify_again(ticket, io);
                 Ok(())
@@ -298,6 +315,7 @@ impl Broker {
             | BrokerTimer::Waiting
             | BrokerTimer::Loopback(_)
             | BrokerTimer::Transaction(_)
+            | BrokerTimer::Group(_)
             | BrokerTimer::Verify(_)
             | BrokerTimer::Verified(_)
             | BrokerTimer::NextRequest(_) => {}
@@ -311,7 +329,14 @@ impl Broker {
         }
         let (parts, mut cx) = self.split(io);
         for (ticket, error) in parts.replicas.partitions.take_settled() {
-            parts.transactions.on_settled(ticket, error, &mut cx);
+            match ticket {
+                Ticket::Transaction(number) => {
+                    parts.transactions.on_settled(number, error, &mut cx);
+                }
+                Ticket::Group(index) => {
+                    parts.groups.on_high_watermark(index, &parts.replicas.partitions, &mut cx);
+                }
+            }
         }
     }
 
@@ -391,6 +416,18 @@ fn owner_of(body: &Response) -> Owner {
         | Response::EndTxn(_)
         | Response::DescribeProducers(_)
         | Response::DescribeTransactions(_)
-        | Response::ListTransactions(_) => Owner::Quorum,
+        | Response::ListTransactions(_)
+        | Response::AddOffsetsToTxn(_)
+        | Response::JoinGroup(_)
+        | Response::SyncGroup(_)
+        | Response::Heartbeat(_)
+        | Response::LeaveGroup(_)
+        | Response::DescribeGroups(_)
+        | Response::ListGroups(_)
+        | Response::DeleteGroups(_)
+        | Response::OffsetCommit(_)
+        | Response::OffsetFetch(_)
+        | Response::OffsetDelete(_)
+        | Response::TxnOffsetCommit(_) => Owner::Quorum,
     }
 }

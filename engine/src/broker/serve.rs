@@ -1,9 +1,12 @@
 //! Passes requests of other nodes to the part that serves them (`KafkaApis.handle`).
 
-use super::context::Io;
-use super::requests::{Delayed, Served};
-use super::transactions::{Reply, Services, find_coordinator};
-use super::verification::Verified;
+use super::context::{Cx, Io};
+use super::groups::{Groups, refused_offsets};
+use super::internal_topics::find_coordinator;
+use super::replicas::Partitions;
+use super::requests::{Delayed, Reply, Served};
+use super::transactions::Services;
+use super::verification::{Verifiable, Verified};
 use super::{Broker, Parts, metadata};
 use crate::net::Asked;
 use crate::protocol::Request;
@@ -21,7 +24,7 @@ impl Broker {
                 Delayed::Markers(_) => replicas.time_out_markers(conn, parked, &mut cx),
                 Delayed::Fetch(_) => replicas.complete_fetch(conn, parked, &mut cx)?,
                 // These have no deadline: their channel or coordinator times them out.
-                Delayed::Forwarded | Delayed::Transaction | Delayed::Verification(_) => {
+                Delayed::Forwarded | Delayed::Coordinator | Delayed::Verification(_) => {
                     cx.requests.put_back(conn, parked);
                 }
             }
@@ -44,7 +47,7 @@ impl Broker {
     /// Asks the coordinator again about the transaction of a produce request.
     pub(super) fn verify_again(&mut self, ticket: u64, io: &mut Io<'_>) {
         let (parts, mut cx) = self.split(io);
-        let Some(request) = parts.verification.request(ticket) else { return };
+        let Some(Verifiable::Produce(request)) = parts.verification.request(ticket) else { return };
         let question = parts.replicas.partitions.begin_verifications(request, &mut cx);
         parts.verification.ask_again(ticket, question, &mut cx);
     }
@@ -53,9 +56,20 @@ impl Broker {
     pub(super) fn on_verified(&mut self, ticket: u64, io: &mut Io<'_>) -> Result<(), Halt> {
         let (parts, mut cx) = self.split(io);
         let Some(verified) = parts.verification.take(ticket, &mut cx) else { return Ok(()) };
-        let Verified { from, request, verdicts } = verified;
+        let Verified { asked, from, request, verdicts } = verified;
         let replicas = &mut parts.replicas.partitions;
-        let served = replicas.on_produce(from, &request, &verdicts, &mut cx)?;
+        let served = match request {
+            Verifiable::Produce(request) => {
+                replicas.on_produce(from, &request, &verdicts, &mut cx)?
+            }
+            Verifiable::Offsets(request, partition) => {
+                // Without its client it is carried out all the same.
+                let (conn, correlation_id) = asked;
+                let (reply, verdict) = (Reply { conn, correlation_id }, verdicts.of(partition));
+                let groups = &mut parts.groups;
+                groups.commit_in_transaction(reply, &request, verdict, replicas, &mut cx)?
+            }
+        };
         if let Some((conn, id)) = from {
             cx.requests.finish(conn, id, served, &mut cx.io);
         }
@@ -65,7 +79,7 @@ impl Broker {
     pub(super) fn serve(&mut self, asked: Asked, io: &mut Io<'_>) -> Result<(), Halt> {
         let Asked { conn, correlation_id: id, request } = asked;
         let (parts, mut cx) = self.split(io);
-        let Parts { replicas, forwards, transactions, .. } = parts;
+        let Parts { replicas, forwards, transactions, groups, .. } = parts;
         let replicas = &mut replicas.partitions;
         let reply = Reply { conn, correlation_id: id };
         let served = match request {
@@ -73,6 +87,7 @@ impl Broker {
                 Err(_) if request.acks == 0 => Served::Close,
                 Err(error) => Served::Response(Request::from(request).refused(error)),
                 Ok(Some(question)) if question.verdicts.open().next().is_some() => {
+                    let request = Verifiable::Produce(request);
                     parts.verification.ask((conn, id), request, question, &mut cx)
                 }
                 Ok(question) => {
@@ -81,7 +96,7 @@ impl Broker {
                 }
             },
             Request::WriteTxnMarkers(request) => {
-                replicas.on_write_txn_markers(conn, id, &request, &mut cx)?
+                replicas.on_write_txn_markers(conn, id, &request, groups, &mut cx)?
             }
             Request::DescribeProducers(request) => {
                 Served::Response(replicas.on_describe_producers(&request, &cx).into())
@@ -112,6 +127,10 @@ impl Broker {
                 let mut services = Services { replicas, ids: forwards };
                 transactions.add_partitions(reply, request, &mut services, &mut cx)?
             }
+            Request::AddOffsetsToTxn(request) => {
+                let mut services = Services { replicas, ids: forwards };
+                transactions.add_offsets(reply, &request, &mut services, &mut cx)?
+            }
             Request::EndTxn(request) => {
                 let mut services = Services { replicas, ids: forwards };
                 transactions.end_txn(reply, &request, &mut services, &mut cx)?
@@ -132,17 +151,89 @@ impl Broker {
                 let response = find_coordinator(&request, forwards, &mut cx);
                 Served::Response(response.into())
             }
-            // Requests for controllers.
-            Request::AlterPartition(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::AssignReplicasToDirs(_)
-            | Request::AllocateProducerIds(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_) => Served::Close,
+            Request::TxnOffsetCommit(request) => {
+                let question =
+                    groups.partition_of_transaction(&request, &cx).and_then(|of_group| {
+                        let question =
+                            replicas.begin_verification_of(of_group, &request, &mut cx)?;
+                        Ok((of_group, question))
+                    });
+                match question {
+                    Err(error) => Served::Response(refused_offsets(&request, error, &cx).into()),
+                    Ok((of_group, Some(question))) => {
+                        let request = Verifiable::Offsets(request, of_group);
+                        parts.verification.ask((conn, id), request, question, &mut cx)
+                    }
+                    Ok((_, None)) => groups.commit_in_transaction(
+                        reply,
+                        &request,
+                        Ok(None),
+                        replicas,
+                        &mut cx,
+                    )?,
+                }
+            }
+            request => match serve_groups(groups, replicas, reply, request, &mut cx)? {
+                Some(served) => served,
+                // Requests for controllers.
+                None => Served::Close,
+            },
         };
         cx.requests.finish(conn, id, served, &mut cx.io);
         Ok(())
     }
+}
+
+/// Requests to the coordinator of a group; `None` for those that are meant for a controller.
+fn serve_groups(
+    groups: &mut Groups,
+    replicas: &mut Partitions,
+    reply: Reply,
+    request: Request,
+    cx: &mut Cx<'_>,
+) -> Result<Option<Served>, Halt> {
+    Ok(Some(match request {
+        Request::JoinGroup(request) => groups.join_group(reply, &request, replicas, cx)?,
+        Request::SyncGroup(request) => groups.sync_group(reply, &request, replicas, cx)?,
+        Request::Heartbeat(request) => groups.heartbeat(reply, &request, replicas, cx)?,
+        Request::LeaveGroup(request) => groups.leave_group(reply, &request, replicas, cx)?,
+        Request::OffsetCommit(request) => groups.commit_offsets(reply, &request, replicas, cx)?,
+        Request::OffsetFetch(request) => groups.fetch_offsets(reply, &request, replicas, cx)?,
+        Request::OffsetDelete(request) => groups.delete_offsets(reply, &request, replicas, cx)?,
+        Request::DeleteGroups(request) => groups.delete_group(reply, &request, replicas, cx)?,
+        Request::DescribeGroups(request) => {
+            Served::Response(groups.describe(&request, replicas, cx).into())
+        }
+        Request::ListGroups(request) => {
+            Served::Response(groups.list(&request, replicas, cx).into())
+        }
+        // Requests for controllers.
+        Request::AlterPartition(_)
+        | Request::BrokerRegistration(_)
+        | Request::BrokerHeartbeat(_)
+        | Request::AssignReplicasToDirs(_)
+        | Request::AllocateProducerIds(_)
+        | Request::Vote(_)
+        | Request::BeginQuorumEpoch(_)
+        | Request::EndQuorumEpoch(_)
+        // Served above.
+        | Request::Produce(_)
+        | Request::WriteTxnMarkers(_)
+        | Request::DescribeProducers(_)
+        | Request::Fetch(_)
+        | Request::ListOffsets(_)
+        | Request::OffsetForLeaderEpoch(_)
+        | Request::Metadata(_)
+        | Request::InitProducerId(_)
+        | Request::AddPartitionsToTxn(_)
+        | Request::AddOffsetsToTxn(_)
+        | Request::EndTxn(_)
+        | Request::TxnOffsetCommit(_)
+        | Request::DescribeTransactions(_)
+        | Request::ListTransactions(_)
+        | Request::CreateTopics(_)
+        | Request::ElectLeaders(_)
+        | Request::ApiVersions(_)
+        | Request::FindCoordinator(_) => return Ok(None),
+    }))
 }

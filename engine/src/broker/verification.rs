@@ -5,22 +5,23 @@
 //! the coordinator adds the partitions to the transaction; under version 1 it only reports whether
 //! the producer has added them. The request is then handled as a separate input, in the order of
 //! requests. Its records are appended even if the client has closed its connection meanwhile.
+//! Offsets that a transaction commits (TxnOffsetCommit) are verified in the same way.
 //!
 //! At most one request to each coordinator is in flight. Transactions that need verification
 //! meanwhile go into the next request, each transactional id once.
 
 use super::context::Cx;
+use super::internal_topics::Internal;
 use super::part::Part;
 use super::replicas::{Question, Verdicts};
 use super::requests::{Delayed, Parked, Served};
-use super::transactions::coordinator_of;
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{BrokerId, TopicPartition, TransactionalId, peer};
 use crate::net::{ChannelConfig, Channels};
 use crate::protocol::{
     AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, ProduceRequest,
-    Response,
+    Response, TxnOffsetCommitRequest,
 };
 use crate::reach::Reach;
 use crate::timer::{BrokerTimer, Channel, Timer};
@@ -30,7 +31,7 @@ use std::collections::BTreeMap;
 /// How long to wait before connecting again.
 const RECONNECT_BACKOFF: Span = Span::millis(50);
 
-/// The produce requests that wait for coordinators.
+/// The requests that wait for coordinators.
 #[derive(Clone, Debug)]
 pub(super) struct Verification {
     channels: Channels<Vec<Asked>>,
@@ -41,12 +42,54 @@ pub(super) struct Verification {
     count: u64,
 }
 
-/// A parked produce request.
+/// A request whose transaction is verified before it goes on.
+#[derive(Clone, Debug)]
+pub(super) enum Verifiable {
+    Produce(ProduceRequest),
+    /// With the partition of `__consumer_offsets` that its group belongs to.
+    Offsets(TxnOffsetCommitRequest, TopicPartition),
+}
+
+impl Verifiable {
+    fn transactional_id(&self) -> Option<&TransactionalId> {
+        match self {
+            Self::Produce(request) => request.transactional_id.as_ref(),
+            Self::Offsets(request, _) => Some(&request.transactional_id),
+        }
+    }
+
+    /// Whether the coordinator adds the partitions to the transaction.
+    fn adds_partitions(&self) -> bool {
+        match self {
+            Self::Produce(request) => request.version >= ProduceRequest::ADDS_PARTITIONS,
+            Self::Offsets(request, _) => request.version >= TxnOffsetCommitRequest::ADDS_PARTITION,
+        }
+    }
+
+    /// Whether the client knows `TRANSACTION_ABORTABLE`.
+    fn knows_abortable(&self) -> bool {
+        match self {
+            Self::Produce(request) => request.version >= ProduceRequest::KNOWS_ABORTABLE,
+            Self::Offsets(request, _) => request.version >= TxnOffsetCommitRequest::KNOWS_ABORTABLE,
+        }
+    }
+
+    fn locks(&self, locks: &mut Vec<TopicPartition>) {
+        match self {
+            Self::Produce(request) => {
+                locks.extend(request.partitions.iter().map(|it| it.partition))
+            }
+            Self::Offsets(_, partition) => locks.push(*partition),
+        }
+    }
+}
+
+/// A parked request.
 #[derive(Clone, Debug)]
 struct Waiting {
     /// Its connection, and its correlation id there.
     from: (ConnId, u32),
-    request: ProduceRequest,
+    request: Verifiable,
     /// When the coordinator was first asked.
     since: Mono,
     verdicts: Verdicts,
@@ -66,12 +109,14 @@ struct Asked {
     ticket: u64,
 }
 
-/// A produce request whose verification has ended.
+/// A request whose verification has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    /// Its connection, and its correlation id there; `None` if the connection has ended.
+    /// The connection that it came on, and its correlation id there.
+    pub(super) asked: (ConnId, u32),
+    /// The same; `None` if the connection has ended.
     pub(super) from: Option<(ConnId, u32)>,
-    pub(super) request: ProduceRequest,
+    pub(super) request: Verifiable,
     pub(super) verdicts: Verdicts,
 }
 
@@ -91,11 +136,11 @@ impl Verification {
         }
     }
 
-    /// Parks a produce request until its coordinator has responded.
+    /// Parks a request until the coordinator of its transaction has responded.
     pub(super) fn ask(
         &mut self,
         from: (ConnId, u32),
-        request: ProduceRequest,
+        request: Verifiable,
         question: Question,
         cx: &mut Cx<'_>,
     ) -> Served {
@@ -111,7 +156,7 @@ impl Verification {
     }
 
     /// The parked request of `ticket`, when [`BrokerTimer::Verify`] is due.
-    pub(super) fn request(&self, ticket: u64) -> Option<&ProduceRequest> {
+    pub(super) fn request(&self, ticket: u64) -> Option<&Verifiable> {
         self.waiting.get(&ticket).map(|waiting| &waiting.request)
     }
 
@@ -139,15 +184,17 @@ impl Verification {
         if is_parked {
             cx.requests.take(from.0);
         }
-        let adds = request.version >= ProduceRequest::ADDS_PARTITIONS;
-        verdicts.map_errors(|error| as_produce_error(error, adds));
-        Some(Verified { from: is_parked.then_some(from), request, verdicts })
+        if matches!(request, Verifiable::Produce(_)) {
+            let adds = request.adds_partitions();
+            verdicts.map_errors(|error| as_produce_error(error, adds));
+        }
+        Some(Verified { asked: from, from: is_parked.then_some(from), request, verdicts })
     }
 
     /// Adds the partitions of a parked request.
     pub(super) fn locks(&self, ticket: u64, locks: &mut Vec<TopicPartition>) {
         if let Some(waiting) = self.waiting.get(&ticket) {
-            locks.extend(waiting.request.partitions.iter().map(|it| it.partition));
+            waiting.request.locks(locks);
         }
     }
 
@@ -156,19 +203,20 @@ impl Verification {
         let Question { producer_id, producer_epoch, verdicts } = question;
         let partitions: Vec<TopicPartition> = verdicts.open().collect();
         waiting.verdicts = verdicts;
-        let Some(transactional_id) = waiting.request.transactional_id.clone() else { return };
+        let Some(transactional_id) = waiting.request.transactional_id().cloned() else { return };
         let transaction = AddPartitionsToTxn {
             transactional_id,
             producer_id,
             producer_epoch,
-            verify_only: waiting.request.version < ProduceRequest::ADDS_PARTITIONS,
+            verify_only: !waiting.request.adds_partitions(),
             partitions,
         };
         if transaction.partitions.is_empty() {
             let verdicts = waiting.verdicts.clone();
             return self.settle(ticket, verdicts, cx);
         }
-        match coordinator_of(&cx.context.image, &transaction.transactional_id) {
+        let image = &cx.context.image;
+        match Internal::TransactionState.coordinator_of(image, &transaction.transactional_id) {
             Some((coordinator, _)) => self.enqueue(coordinator, Queued { transaction, ticket }, cx),
             None => self.refuse(ticket, ErrorCode::CoordinatorNotAvailable, cx),
         }
@@ -241,8 +289,9 @@ impl Verification {
         let Some(waiting) = self.waiting.get_mut(&ticket) else { return };
         let config = &cx.context.config;
         let limit = config.add_partitions_retry_backoff_max.min(config.request_timeout);
-        let (now, adds) =
-            (cx.io.now.mono, waiting.request.version >= ProduceRequest::ADDS_PARTITIONS);
+        // A group coordinator does not ask again: the producer does.
+        let asks_again = matches!(waiting.request, Verifiable::Produce(_));
+        let (now, adds) = (cx.io.now.mono, asks_again && waiting.request.adds_partitions());
         let is_over = now.since(waiting.since) >= limit;
         let (timer, at) = if adds && !is_over && verdicts.has(ErrorCode::ConcurrentTransactions) {
             cx.io.out.observe(Fact::Reached(Reach::VerificationRetried));
@@ -276,9 +325,7 @@ impl Verification {
                     ErrorCode::ProducerFenced => {
                         verdicts.refuse(*id, ErrorCode::InvalidProducerEpoch);
                     }
-                    ErrorCode::TransactionAbortable
-                        if waiting.request.version < ProduceRequest::KNOWS_ABORTABLE =>
-                    {
+                    ErrorCode::TransactionAbortable if !waiting.request.knows_abortable() => {
                         verdicts.refuse(*id, ErrorCode::InvalidTxnState);
                     }
                     error => verdicts.refuse(*id, *error),

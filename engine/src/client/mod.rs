@@ -10,7 +10,7 @@ pub mod consumer;
 pub mod metadata;
 pub mod partitioner;
 pub mod producer;
-mod random;
+pub(crate) mod random;
 #[cfg(test)]
 mod testing;
 

@@ -17,6 +17,14 @@ impl Random {
         Self(random)
     }
 
+    /// A random UUID, as text (RFC 9562, version 4).
+    pub(crate) fn uuid(&mut self) -> String {
+        let bits = (u128::from(self.0.next_u64()) << 64) | u128::from(self.0.next_u64());
+        let bits = bits & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
+        let hex = format!("{bits:032x}");
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
     /// One of the integers from 0 to `n` - 1.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         assert!(n > 0, "there is something to choose from");
@@ -56,6 +64,16 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uuid_names_its_version_and_variant() {
+        let mut random = Random::new(7, 1);
+        let (one, other) = (random.uuid(), random.uuid());
+        assert_ne!(one, other);
+        let parts: Vec<&str> = one.split('-').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{one}");
+    }
 
     #[test]
     fn waits_double_within_a_fifth_up_to_the_maximum() {

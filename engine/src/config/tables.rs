@@ -167,6 +167,32 @@ properties! {
         /// how long a leader repeats its requests.
         "add.partitions.to.txn.retry.backoff.max.ms" add_partitions_retry_backoff_max: Span =
             Span::millis(100);
+        /// how many partitions `__consumer_offsets` is created with.
+        "offsets.topic.num.partitions" offsets_topic_partitions: u32 = 50;
+        /// how many replicas each of them has.
+        "offsets.topic.replication.factor" offsets_topic_replication_factor: u32 = 3;
+        /// the size at which their segments are rolled, in bytes.
+        "offsets.topic.segment.bytes" offsets_topic_segment_bytes: u32 = 100 << 20;
+        /// how many bytes a new group coordinator reads at once.
+        "offsets.load.buffer.size" offsets_load_buffer: u32 = 5 << 20;
+        /// how long a group coordinator waits until its records are committed.
+        "offsets.commit.timeout.ms" offsets_commit_timeout: Span = Span::secs(5);
+        /// how many characters the metadata of a committed offset may have.
+        "offset.metadata.max.bytes" offset_metadata_max: u32 = 4096;
+        /// how long the offsets of a group without members are kept, in minutes.
+        "offsets.retention.minutes" offsets_retention_minutes: u32 = 7 * 24 * 60;
+        /// how often offsets that are too old are looked for.
+        "offsets.retention.check.interval.ms" offsets_retention_check: Span = Span::secs(600);
+        /// how long the records of a group coordinator wait for others before they are appended.
+        "group.coordinator.append.linger.ms" group_append_linger: Span = Span::millis(5);
+        /// how long the first rebalance of an empty group waits for more members.
+        "group.initial.rebalance.delay.ms" group_initial_rebalance_delay: Span = Span::secs(3);
+        /// the shortest `session.timeout.ms` that a member may ask for.
+        "group.min.session.timeout.ms" group_min_session_timeout: Span = Span::secs(6);
+        /// the longest `session.timeout.ms` that a member may ask for.
+        "group.max.session.timeout.ms" group_max_session_timeout: Span = Span::secs(1800);
+        /// how many members a group may have.
+        "group.max.size" group_max_size: u32 = i32::MAX as u32;
         /// how long the controller may not know of a failed log directory before the broker stops.
         "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }

@@ -180,4 +180,16 @@ apis! {
     ListTransactions     66 (0, 2)  Broker     ListTransactionsRequest     ListTransactionsResponse
     AllocateProducerIds  67 (0, 0)  Controller AllocateProducerIdsRequest  AllocateProducerIdsResponse
     AssignReplicasToDirs 73 (0, 0)  Controller AssignReplicasToDirsRequest AssignReplicasToDirsResponse
+    OffsetCommit         8  (2, 9)  Broker     OffsetCommitRequest         OffsetCommitResponse
+    OffsetFetch          9  (1, 9)  Broker     OffsetFetchRequest          OffsetFetchResponse
+    JoinGroup            11 (0, 9)  Broker     JoinGroupRequest            JoinGroupResponse
+    Heartbeat            12 (0, 4)  Broker     HeartbeatRequest            HeartbeatResponse
+    LeaveGroup           13 (0, 5)  Broker     LeaveGroupRequest           LeaveGroupResponse
+    SyncGroup            14 (0, 5)  Broker     SyncGroupRequest            SyncGroupResponse
+    DescribeGroups       15 (0, 6)  Broker     DescribeGroupsRequest       DescribeGroupsResponse
+    ListGroups           16 (0, 5)  Broker     ListGroupsRequest           ListGroupsResponse
+    AddOffsetsToTxn      25 (0, 4)  Broker     AddOffsetsToTxnRequest      AddOffsetsToTxnResponse
+    TxnOffsetCommit      28 (0, 5)  Broker     TxnOffsetCommitRequest      TxnOffsetCommitResponse
+    DeleteGroups         42 (0, 2)  Broker     DeleteGroupsRequest         DeleteGroupsResponse
+    OffsetDelete         47 (0, 0)  Broker     OffsetDeleteRequest         OffsetDeleteResponse
 }

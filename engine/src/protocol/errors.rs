@@ -40,6 +40,27 @@ impl Response {
                 all.for_each(|(_, error)| check(*error));
             }
             Self::InitProducerId(it) => check(it.error),
+            Self::OffsetCommit(it) => it.partitions.iter().for_each(|(_, error)| check(*error)),
+            Self::OffsetFetch(it) => {
+                check(it.error);
+                it.offsets.iter().for_each(|it| check(it.error));
+            }
+            Self::OffsetDelete(it) => {
+                check(it.error);
+                it.partitions.iter().for_each(|(_, error)| check(*error));
+            }
+            Self::TxnOffsetCommit(it) => it.partitions.iter().for_each(|(_, error)| check(*error)),
+            Self::JoinGroup(it) => check(it.error),
+            Self::SyncGroup(it) => check(it.error),
+            Self::Heartbeat(it) => check(it.error),
+            Self::LeaveGroup(it) => {
+                check(it.error);
+                it.members.iter().for_each(|(_, error)| check(*error));
+            }
+            Self::DescribeGroups(it) => check(it.error),
+            Self::ListGroups(it) => check(it.error),
+            Self::DeleteGroups(it) => check(it.error),
+            Self::AddOffsetsToTxn(it) => check(it.error),
             Self::FindCoordinator(it) => check(it.error),
             Self::ApiVersions(it) => check(it.error),
             Self::AddPartitionsToTxn(it) => {

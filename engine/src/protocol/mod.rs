@@ -2,7 +2,7 @@
 //! to the wire protocol can translate them one to one.
 //!
 //! Topics are named by id throughout, as the newest versions of the requests do (KIP-516); only
-//! Metadata and CreateTopics know names.
+//! Metadata, CreateTopics and the requests about committed offsets know names.
 
 mod admin;
 mod api;
@@ -12,7 +12,10 @@ mod data;
 mod describe;
 mod errors;
 mod fetch_metadata;
+mod groups;
 mod markers;
+mod membership;
+mod offsets;
 mod producer;
 mod quorum;
 mod transaction;
@@ -45,7 +48,20 @@ pub use describe::{
     ListTransactionsRequest, ListTransactionsResponse, ListedTransaction, TransactionState,
 };
 pub use fetch_metadata::FetchMetadata;
+pub use groups::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribedMember, GroupState, GroupType, ListGroupsRequest, ListGroupsResponse, ListedGroup,
+};
 pub use markers::{TxnMarker, WriteTxnMarkersRequest, WriteTxnMarkersResponse, WrittenTxnMarker};
+pub use membership::{
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, JoinedMember,
+    LeaveGroupRequest, LeaveGroupResponse, LeavingMember, SyncGroupRequest, SyncGroupResponse,
+};
+pub use offsets::{
+    FetchedOffset, NamedPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, OffsetToCommit,
+    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+};
 pub use producer::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, InitProducerIdRequest,
     InitProducerIdResponse,
@@ -55,8 +71,8 @@ pub use quorum::{
     EndQuorumEpochResponse, VoteRequest, VoteResponse,
 };
 pub use transaction::{
-    AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse,
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxn, AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse, AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse,
 };
 
 use machine::Digest;

@@ -1,8 +1,9 @@
-//! Requests to the coordinator of a transaction: AddPartitionsToTxn, EndTxn (KIP-98, KIP-890).
+//! Requests to the coordinator of a transaction: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn (KIP-98,
+//! KIP-890).
 
 use super::api::{ApiKey, PARTITION, RequestBody, ResponseBody, SMALL};
 use crate::error::ErrorCode;
-use crate::ids::{TopicPartition, TransactionalId};
+use crate::ids::{GroupId, TopicPartition, TransactionalId};
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 
 /// Adds partitions to transactions, or verifies that they have been added.
@@ -47,6 +48,27 @@ pub struct AddedPartitionsToTxn {
     pub transactional_id: TransactionalId,
     /// The outcome of each partition of the request.
     pub partitions: Vec<(TopicPartition, ErrorCode)>,
+}
+
+/// Adds the partition of `__consumer_offsets` that a group belongs to, before offsets of the group are
+/// committed with a transaction of version 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AddOffsetsToTxnRequest {
+    /// `transactional.id`
+    pub transactional_id: TransactionalId,
+    /// The id that the producer has.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// `group.id`
+    pub group: GroupId,
+}
+
+/// The response to an [`AddOffsetsToTxnRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AddOffsetsToTxnResponse {
+    /// How it went.
+    pub error: ErrorCode,
 }
 
 /// Commits or aborts a transaction.
@@ -134,6 +156,32 @@ impl ResponseBody for AddPartitionsToTxnResponse {
     fn size(&self) -> u64 {
         let partitions: usize = self.transactions.iter().map(|it| it.partitions.len()).sum();
         (self.transactions.len() + partitions) as u64 * PARTITION
+    }
+}
+
+impl RequestBody for AddOffsetsToTxnRequest {
+    type Response = AddOffsetsToTxnResponse;
+
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn refused(&self, error: ErrorCode) -> AddOffsetsToTxnResponse {
+        AddOffsetsToTxnResponse { error }
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
+    }
+}
+
+impl ResponseBody for AddOffsetsToTxnResponse {
+    fn locks(&self, _: &mut Vec<TopicPartition>) {}
+
+    fn has_error(&self, error: ErrorCode) -> bool {
+        self.error == error
+    }
+
+    fn size(&self) -> u64 {
+        SMALL
     }
 }
 

@@ -14,6 +14,7 @@ mod branch;
 pub mod client;
 pub mod election;
 pub mod fencing;
+pub mod group;
 pub mod high_watermark;
 pub mod isolation;
 pub mod isr;
@@ -267,6 +268,16 @@ rules! {
     leaves_gap(failure: producer::Failure) -> bool = producer::leaves_gap;
     /// Whether a partition keeps its sequences while it has no leader.
     keeps_sequences(has_leader: bool) -> bool = producer::keeps_sequences;
+    /// Whether a request comes from a member of the group (KIP-345).
+    check_group_member(named: group::Named) -> Result<(), ErrorCode> = group::check_member;
+    /// Whether a group accepts a commit of offsets (KIP-62, KIP-447).
+    check_commit(commit: group::Commit) -> Result<(), ErrorCode> = group::check_commit;
+    /// Whether an offset of a transaction becomes the committed one (KIP-447).
+    takes_over_offset(finished: group::Finished) -> bool = group::takes_over_offset;
+    /// Whether a committed offset is shown (KIP-447).
+    shows_offset(fetched: group::Fetched) -> bool = group::shows_offset;
+    /// How far a group coordinator reads the log when it begins.
+    load_groups_to(ends: transaction::LogEnds) -> Offset = group::load_to;
 }
 
 /// The rules that a process follows, and the rules with which they are compared.

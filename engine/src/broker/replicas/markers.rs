@@ -35,20 +35,55 @@ struct Written {
     outcome: Option<ErrorCode>,
 }
 
+/// The group coordinators of this broker: transactions commit offsets there (KIP-447).
+pub(in crate::broker) trait MarkedGroups {
+    /// A marker is going to be appended: what has been written before it is appended first.
+    ///
+    /// # Errors
+    ///
+    /// If the group coordinator of the partition does not work: the marker has to come again.
+    fn before_marker(
+        &mut self,
+        id: TopicPartition,
+        replicas: &mut Partitions,
+        cx: &mut Cx<'_>,
+    ) -> Result<Result<(), ErrorCode>, Halt>;
+
+    /// A marker has been appended, and the log ends at `end` behind it.
+    fn on_marker(&mut self, id: TopicPartition, end: Offset, marker: &TxnMarker, cx: &mut Cx<'_>);
+}
+
 impl Partitions {
-    /// Handles a WriteTxnMarkers.
+    /// Handles a WriteTxnMarkers. `groups` is informed of each marker in a partition of
+    /// `__consumer_offsets`, in order, before it is appended and when it has been.
     pub(in crate::broker) fn on_write_txn_markers(
         &mut self,
         conn: ConnId,
         correlation_id: u32,
         request: &WriteTxnMarkersRequest,
+        groups: &mut dyn MarkedGroups,
         cx: &mut Cx<'_>,
     ) -> Result<Served, Halt> {
         let mut changes = Vec::new();
         let mut delayed = DelayedMarkers { markers: Vec::new() };
         for marker in &request.markers {
-            for partition in &marker.partitions {
-                let written = self.write_marker(marker, *partition, &mut changes, cx);
+            for id in &marker.partitions {
+                let refused = groups.before_marker(*id, self, cx)?;
+                let written = match refused {
+                    Ok(()) => self.write_marker(marker, *id, &mut changes, cx),
+                    Err(error) => Written {
+                        producer_id: marker.producer_id,
+                        partition: *id,
+                        required: 0,
+                        outcome: Some(error),
+                    },
+                };
+                if written.outcome.is_none()
+                    && let Some(partition) = self.hosted.get(id)
+                {
+                    let end = partition.log().end_offset();
+                    groups.on_marker(*id, end, marker, cx);
+                }
                 delayed.markers.push(written);
             }
         }

@@ -36,7 +36,7 @@ mod waiting;
 
 pub(super) use fetch::DelayedFetch;
 pub(super) use log_dirs::{DirIndex, LogDirs};
-pub(super) use markers::DelayedMarkers;
+pub(super) use markers::{DelayedMarkers, MarkedGroups};
 pub(super) use partition::Partition;
 #[cfg(test)]
 pub(super) use partition::{FetchLimits, Reader};

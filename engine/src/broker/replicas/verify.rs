@@ -7,8 +7,8 @@ use crate::broker::context::Cx;
 use crate::error::ErrorCode;
 use crate::ids::TopicPartition;
 use crate::log::Unverified;
-use crate::protocol::{ProducePartition, ProduceRequest};
-use crate::record::Batch;
+use crate::protocol::{ProducePartition, ProduceRequest, TxnOffsetCommitRequest};
+use crate::record::{Batch, NO_SEQUENCE};
 
 /// The partitions of a produce request that need verification, each with the guard of its
 /// verification, or with an error.
@@ -103,6 +103,34 @@ impl Partitions {
         let verdicts = Verdicts::new(verdicts.collect());
         let is_needed = !verdicts.0.is_empty();
         Ok(is_needed.then_some(Question { producer_id, producer_epoch, verdicts }))
+    }
+
+    /// Begins the verification that offsets of a transaction need in the partition of their group.
+    /// `None` if they need none.
+    pub(in crate::broker) fn begin_verification_of(
+        &mut self,
+        id: TopicPartition,
+        request: &TxnOffsetCommitRequest,
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<Question>, ErrorCode> {
+        let bumps_epoch = request.version >= TxnOffsetCommitRequest::ADDS_PARTITION;
+        if !bumps_epoch && !cx.context.config.transaction_partition_verification {
+            return Ok(None);
+        }
+        let (producer_id, producer_epoch) = (request.producer_id, request.producer_epoch);
+        let batch = Unverified {
+            producer_id,
+            epoch: producer_epoch,
+            first_sequence: NO_SEQUENCE,
+            bumps_epoch,
+        };
+        let guard = self.begin_verification(id, batch, cx)?;
+        let question = |guard| Question {
+            producer_id,
+            producer_epoch,
+            verdicts: Verdicts::new(vec![(id, Ok(guard))]),
+        };
+        Ok(guard.map(question))
     }
 
     fn begin_verification(

@@ -4,6 +4,10 @@
 //! A part that cannot complete a request at once parks it here, with its own variant of
 //! [`Delayed`], and takes it back to complete it, at the latest at its deadline.
 
+mod reply;
+
+pub(super) use reply::Reply;
+
 use super::context::Io;
 use super::replicas::{DelayedFetch, DelayedMarkers, DelayedProduce};
 use crate::Outbox;
@@ -53,9 +57,9 @@ pub(super) enum Delayed {
     Fetch(Arc<DelayedFetch>),
     /// A forwarded request waits for the controller.
     Forwarded,
-    /// A request to the transaction coordinator waits for a record; the coordinator has the
-    /// response.
-    Transaction,
+    /// A request to a coordinator waits for a record, or for other members of its group; the
+    /// coordinator has the response.
+    Coordinator,
 }
 
 /// All requests that have no response yet.

@@ -369,6 +369,20 @@ impl Cluster {
         }
     }
 
+    /// Runs for a time that ends between two events.
+    pub(super) fn pause(&mut self, span: Span) {
+        let end = self.now + span;
+        loop {
+            let timers = self.nodes.values().flat_map(|node| node.timers.values());
+            let events = self.events.keys().map(|(at, _)| at);
+            if timers.chain(events).min().is_none_or(|next| *next > end) {
+                break;
+            }
+            self.step();
+        }
+        self.now = end;
+    }
+
     /// Runs until the condition holds, for a minute at most.
     pub(super) fn until(&mut self, done: impl Fn(&Self) -> bool) {
         let end = self.now + Span::secs(60);

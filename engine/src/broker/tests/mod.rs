@@ -4,6 +4,7 @@ mod cluster;
 mod disks;
 mod fetch_waits;
 mod forward;
+mod groups;
 mod life;
 mod markers;
 mod producers;

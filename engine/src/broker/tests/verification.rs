@@ -5,7 +5,7 @@ use crate::broker::context::{Context, Cx, Io};
 use crate::broker::part::Part;
 use crate::broker::replicas::{Question, Verdicts};
 use crate::broker::requests::{Requests, Served};
-use crate::broker::verification::{Verification, Verified};
+use crate::broker::verification::{Verifiable, Verification, Verified};
 use crate::config::{BrokerConfig, TopicConfig};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerEpoch, TopicId, TopicPartition};
@@ -116,7 +116,10 @@ impl Bench {
         let asked = Asked { conn, correlation_id: 9, request: request.clone().into() };
         assert!(self.requests.receive(asked, &mut self.out).is_some());
         let question = question(epoch, partitions);
-        let served = self.with(|part, cx| part.ask((conn, 9), request, question, cx));
+        let served = self.with(|part, cx| {
+            let request = Verifiable::Produce(request);
+            part.ask((conn, 9), request, question, cx)
+        });
         assert!(matches!(served, Served::Parked));
         conn
     }

@@ -1,9 +1,9 @@
 //! Requests that describe transactional ids: DescribeTransactions, ListTransactions (KIP-664).
 
-use super::place::state_partition;
 use super::state::TransactionMetadata;
 use super::{Transactions, now_ms};
 use crate::broker::context::Cx;
+use crate::broker::internal_topics::Internal;
 use crate::error::ErrorCode;
 use crate::ids::{TopicPartition, TransactionalId};
 use crate::protocol::{
@@ -35,7 +35,8 @@ impl Transactions {
             return Err(ErrorCode::InvalidRequest);
         }
         let image = &cx.context.image;
-        let partition = state_partition(image, id).ok_or(ErrorCode::NotCoordinator)?;
+        let partition = Internal::TransactionState.partition_of(image, id);
+        let partition = partition.ok_or(ErrorCode::NotCoordinator)?;
         let shard = self.shards.get(partition.partition)?;
         let entry = shard.entries.get(id).ok_or(ErrorCode::TransactionalIdNotFound)?;
         let metadata = &entry.metadata;

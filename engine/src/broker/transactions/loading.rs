@@ -10,6 +10,7 @@ use super::shards::{Loading, Shard};
 use super::state::{Entry, TransactionMetadata};
 use super::{Services, Transactions, level};
 use crate::broker::context::Cx;
+use crate::broker::internal_topics::Internal;
 use crate::fact::Fact;
 use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
 use crate::reach::Reach;
@@ -31,7 +32,7 @@ impl Transactions {
         changed: &BTreeSet<TopicPartition>,
         cx: &mut Cx<'_>,
     ) {
-        let topic = cx.context.image.topic_by_name(super::place::TRANSACTION_STATE);
+        let topic = cx.context.image.topic_by_name(Internal::TransactionState.name());
         let Some(topic) = topic.map(|topic| topic.id) else {
             for index in self.shards.indexes() {
                 self.resign(index, cx);
@@ -72,7 +73,7 @@ impl Transactions {
         if !cx.context.rules.forgets_ids(cx.io.out, coordinator_epoch) {
             self.shards.kept.insert(index, entries);
         }
-        if let Some(partition) = super::place::partition(&cx.context.image, index) {
+        if let Some(partition) = Internal::TransactionState.partition(&cx.context.image, index) {
             cx.io.out.observe(Fact::CoordinatorResigned { partition, coordinator_epoch });
         }
     }

@@ -16,7 +16,7 @@
 //! | input | effect |
 //! |---|---|
 //! | InitProducerId | gives the id to a producer (Empty), or aborts the open transaction first |
-//! | AddPartitionsToTxn | Ongoing, with more partitions; or only verifies that they are in the transaction |
+//! | AddPartitionsToTxn, AddOffsetsToTxn | Ongoing, with more partitions; or only verifies that they are in the transaction |
 //! | EndTxn | Prepare*; the response is sent when the decision is committed |
 //! | markers written in all partitions | Complete* |
 //! | a transaction has been open for too long | PrepareAbort under an epoch that fences its producer |
@@ -39,7 +39,6 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `place.rs`, `find.rs` | which broker coordinates an id |
 //! | `state.rs`, `decide.rs` | the state of an id, and the decision about a request; without effects |
 //! | `record.rs` | the records of `__transaction_state` |
 //! | `shards.rs`, `loading.rs` | the ids by partition; taking over and giving up partitions |
@@ -50,13 +49,11 @@
 
 mod decide;
 mod describe;
-mod find;
 mod loading;
 mod markers;
 mod marking;
 mod outcomes;
 mod periodic;
-mod place;
 mod record;
 mod requests;
 mod shards;
@@ -66,12 +63,9 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-pub(super) use find::find_coordinator;
-pub use place::index_of;
-pub(super) use place::{coordinator_of, state_partition};
-
 use super::context::Cx;
 use super::forward::Forwards;
+use super::internal_topics::Internal;
 use super::part::Part;
 use super::replicas::Partitions;
 use super::requests::Parked;
@@ -106,13 +100,6 @@ pub(super) struct Services<'a> {
     pub(super) ids: &'a mut Forwards,
 }
 
-/// A request that waits for its response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) conn: ConnId,
-    pub(super) correlation_id: u32,
-}
-
 impl Transactions {
     pub(super) fn new(setup_timeout: Span) -> Self {
         Self {
@@ -131,7 +118,7 @@ impl Transactions {
         image: &MetadataImage,
         locks: &mut Vec<TopicPartition>,
     ) {
-        let mut add = |id: &str| locks.extend(state_partition(image, id));
+        let mut add = |id: &str| locks.extend(Internal::TransactionState.partition_of(image, id));
         match request {
             Request::InitProducerId(request) => {
                 if let Some(id) = &request.transactional_id {
@@ -139,6 +126,7 @@ impl Transactions {
                 }
             }
             Request::EndTxn(request) => add(&request.transactional_id),
+            Request::AddOffsetsToTxn(request) => add(&request.transactional_id),
             Request::AddPartitionsToTxn(request) => {
                 request.transactions.iter().for_each(|it| add(&it.transactional_id));
             }

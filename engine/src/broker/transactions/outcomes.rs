@@ -1,16 +1,17 @@
 //! The reactions to the outcome of a record: responses, markers, or another attempt.
 
+use super::Transactions;
 use super::decide::Decider;
 use super::markers::Completion;
 use super::state::TransactionMetadata;
 use super::writes::{Decided, Then};
-use super::{Reply, Transactions};
 use crate::broker::context::Cx;
-use crate::broker::requests::{Parked, Served};
 use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
-use crate::protocol::{EndTxnResponse, InitProducerIdResponse, Response, TransactionState};
+use crate::protocol::{
+    AddOffsetsToTxnResponse, EndTxnResponse, InitProducerIdResponse, TransactionState,
+};
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 
 impl Transactions {
@@ -37,6 +38,10 @@ impl Transactions {
                 reply.send(initialized(outcome.map(|()| next)), cx);
             }
             Then::Added(reply, place) => self.on_added(reply, place, outcome, cx),
+            Then::OffsetsAdded(reply) => {
+                let error = outcome.err().unwrap_or(ErrorCode::None);
+                reply.send(AddOffsetsToTxnResponse { error }, cx);
+            }
             Then::Decided(decided) => {
                 self.on_decided(partition, id, next, decided, outcome, cx);
             }
@@ -129,19 +134,6 @@ impl Transactions {
             coordinator_epoch: self.shards.epoch(partition.partition).unwrap_or(-1),
             partitions,
         });
-    }
-}
-
-impl Reply {
-    /// Sends the response, if the client still waits for it.
-    pub(super) fn send(self, response: impl Into<Response>, cx: &mut Cx<'_>) {
-        let Self { conn, correlation_id } = self;
-        let waits = |parked: &Parked| parked.correlation_id == correlation_id;
-        if cx.requests.get(conn).is_some_and(waits) {
-            cx.requests.take(conn);
-            let served = Served::Response(response.into());
-            cx.requests.finish(conn, correlation_id, served, &mut cx.io);
-        }
     }
 }
 

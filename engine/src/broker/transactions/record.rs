@@ -11,13 +11,16 @@
 //! Kafka's records.
 
 use super::state::{Partitions, TransactionMetadata};
+use crate::broker::fields::{
+    Malformed, put_compact_string, put_string, put_unsigned, take, take_compact_string, take_i16,
+    take_i32, take_i64, take_string, take_tag, take_unsigned,
+};
 use crate::error::ErrorCode;
 use crate::ids::TransactionalId;
 use crate::protocol::TransactionState;
 use crate::record::{BatchBuilder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// The version of keys, which also identifies the type of a record.
 const KEY_VERSION: i16 = 0;
@@ -27,10 +30,6 @@ const FLEXIBLE: i16 = 1;
 const PREVIOUS_PRODUCER_ID: u64 = 0;
 const NEXT_PRODUCER_ID: u64 = 1;
 const CLIENT_VERSION: u64 = 2;
-
-/// Why bytes are not a record of `__transaction_state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed(pub(super) &'static str);
 
 /// The batch with one record: the state of a transactional id.
 ///
@@ -72,8 +71,7 @@ pub(super) fn read_key(mut key: &[u8]) -> Result<Option<TransactionalId>, Malfor
     if take_i16(&mut key)? != KEY_VERSION {
         return Ok(None);
     }
-    let length = take_i16(&mut key)?;
-    Ok(Some(take_text(&mut key, i64::from(length))?))
+    take_string(&mut key).map(Some)
 }
 
 /// The value of a record with `metadata`. With `rotates` it also names the previous and the next
@@ -120,8 +118,7 @@ fn put_partitions(to: &mut Vec<u8>, partitions: Option<&Partitions>, flexible: b
     put_count(to, partitions.len());
     for (topic, indexes) in partitions {
         if flexible {
-            put_unsigned(to, topic.len() as u64 + 1);
-            to.extend(topic.as_bytes());
+            put_compact_string(to, topic);
         } else {
             put_string(to, topic);
         }
@@ -205,11 +202,7 @@ fn take_partitions(from: &mut &[u8], flexible: bool) -> Result<Option<Partitions
     }
     let mut partitions = Partitions::new();
     for _ in 0..topics {
-        let length = match flexible {
-            true => take_unsigned(from)? as i64 - 1,
-            false => i64::from(take_i16(from)?),
-        };
-        let topic = take_text(from, length)?;
+        let topic = if flexible { take_compact_string(from) } else { take_string(from) }?;
         let mut indexes = BTreeSet::new();
         for _ in 0..take_count(from)? {
             indexes.insert(take_i32(from)?);
@@ -235,65 +228,4 @@ fn take_tagged(from: &mut &[u8], metadata: &mut TransactionMetadata) -> Result<(
         }
     }
     Ok(())
-}
-
-fn take_tag<'a>(from: &mut &'a [u8]) -> Result<(u64, &'a [u8]), Malformed> {
-    let tag = take_unsigned(from)?;
-    let size = take_unsigned(from)?;
-    let size = usize::try_from(size).map_err(|_| Malformed("a tagged field ends early"))?;
-    let (bytes, rest) =
-        from.split_at_checked(size).ok_or(Malformed("a tagged field ends early"))?;
-    *from = rest;
-    Ok((tag, bytes))
-}
-
-fn put_string(to: &mut Vec<u8>, text: &str) {
-    let length = i16::try_from(text.len()).expect("names of topics and ids fit their length field");
-    to.extend(length.to_be_bytes());
-    to.extend(text.as_bytes());
-}
-
-fn take_text(from: &mut &[u8], length: i64) -> Result<Arc<str>, Malformed> {
-    let length = usize::try_from(length).map_err(|_| Malformed("a string without a length"))?;
-    let (text, rest) = from.split_at_checked(length).ok_or(Malformed("a string ends early"))?;
-    *from = rest;
-    std::str::from_utf8(text).map(Arc::from).map_err(|_| Malformed("a string that is not UTF-8"))
-}
-
-fn put_unsigned(to: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        to.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    to.push(value as u8);
-}
-
-fn take_unsigned(from: &mut &[u8]) -> Result<u64, Malformed> {
-    let mut value = 0;
-    for shift in (0..35).step_by(7) {
-        let [byte] = take(from)?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Ok(value);
-        }
-    }
-    Err(Malformed("a number that does not end"))
-}
-
-fn take<const N: usize>(from: &mut &[u8]) -> Result<[u8; N], Malformed> {
-    let (bytes, rest) = from.split_first_chunk::<N>().ok_or(Malformed("ends early"))?;
-    *from = rest;
-    Ok(*bytes)
-}
-
-fn take_i16(from: &mut &[u8]) -> Result<i16, Malformed> {
-    take(from).map(i16::from_be_bytes)
-}
-
-fn take_i32(from: &mut &[u8]) -> Result<i32, Malformed> {
-    take(from).map(i32::from_be_bytes)
-}
-
-fn take_i64(from: &mut &[u8]) -> Result<i64, Malformed> {
-    take(from).map(i64::from_be_bytes)
 }

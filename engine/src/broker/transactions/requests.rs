@@ -2,18 +2,19 @@
 
 use super::decide::{Decider, End, Ends, Init, Initialized};
 use super::outcomes::initialized;
-use super::place::{TRANSACTION_STATE, state_partition};
 use super::state::{Entry, TransactionMetadata, is_exhausted};
 use super::writes::{Decided, Then};
-use super::{Reply, Services, Transactions, level, now_ms};
+use super::{Services, Transactions, level, now_ms};
 use crate::broker::context::Cx;
-use crate::broker::requests::{Delayed, Parked, Served};
+use crate::broker::internal_topics::Internal;
+use crate::broker::requests::{Reply, Served};
 use crate::error::ErrorCode;
 use crate::fact::{EndTxnHandled, Fact};
 use crate::ids::{TopicPartition, TransactionalId};
 use crate::protocol::{
-    AddPartitionsToTxn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse, InitProducerIdRequest,
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxn, AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse, AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse,
+    InitProducerIdRequest,
 };
 use crate::reach::Reach;
 use crate::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
@@ -69,12 +70,12 @@ impl Transactions {
         let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
         match decider.init(entry, Init { named, timeout_ms }, new_id) {
             Ok(Initialized::Write(next)) => {
-                park(reply, cx);
+                reply.park(cx);
                 self.write(partition, id, next, Then::Initialized(reply), services, cx)?;
             }
             Ok(Initialized::AbortFirst) => {
                 cx.io.out.observe(Fact::Reached(Reach::TransactionAbortedForNext));
-                park(reply, cx);
+                reply.park(cx);
                 self.abort(partition, id, Decided::ForNext(reply), services, cx)?;
             }
             Err(error) => {
@@ -96,7 +97,9 @@ impl Transactions {
         services: &mut Services<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<TopicPartition, ErrorCode> {
-        let partition = state_partition(&cx.context.image, id).ok_or(ErrorCode::NotCoordinator)?;
+        let partition = Internal::TransactionState
+            .partition_of(&cx.context.image, id)
+            .ok_or(ErrorCode::NotCoordinator)?;
         let shard = self.shards.get_mut(partition.partition)?;
         if !shard.entries.contains_key(id) {
             let producer_id = services.ids.new_producer_id(cx)?;
@@ -172,7 +175,7 @@ impl Transactions {
         if id.is_empty() {
             return refused(ErrorCode::InvalidRequest);
         }
-        let Some(partition) = state_partition(&cx.context.image, id) else {
+        let Some(partition) = Internal::TransactionState.partition_of(&cx.context.image, id) else {
             return refused(ErrorCode::NotCoordinator);
         };
         let new_id = self.id_if_exhausted(partition, id, services, cx);
@@ -206,7 +209,7 @@ impl Transactions {
             Ok(Ends::Write(next)) => {
                 let version = next.client_version;
                 let own_epoch = cx.context.rules.bumps_epoch_at_end(cx.io.out, version);
-                park(reply, cx);
+                reply.park(cx);
                 let then = Then::Decided(Decided::ByProducer { reply, own_epoch });
                 self.write(partition, id, next, then, services, cx)?;
                 Ok(Served::Parked)
@@ -242,7 +245,7 @@ impl Transactions {
             reply.conn,
             Adding { reply, left, transactions: transactions.clone(), outcomes },
         );
-        park(reply, cx);
+        reply.park(cx);
         for (place, transaction) in transactions.iter().enumerate() {
             match self.add(reply, place, transaction, is_of_client, services, cx)? {
                 Some(Ok(outcome)) => self.on_outcome(reply, place, outcome, cx),
@@ -256,6 +259,48 @@ impl Transactions {
             reply.send(AddPartitionsToTxnResponse { error, transactions: Vec::new() }, cx);
         }
         Ok(Served::Parked)
+    }
+
+    /// Adds the partition of `__consumer_offsets` that a group belongs to, for a producer of version 1
+    /// (KIP-447).
+    pub(in crate::broker) fn add_offsets(
+        &mut self,
+        reply: Reply,
+        request: &AddOffsetsToTxnRequest,
+        services: &mut Services<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Served, Halt> {
+        let respond = |error| Ok(Served::Response(AddOffsetsToTxnResponse { error }.into()));
+        let id = &request.transactional_id;
+        if id.is_empty() {
+            return respond(ErrorCode::InvalidRequest);
+        }
+        let image = &cx.context.image;
+        let offsets = Internal::ConsumerOffsets;
+        let Some(of_group) = offsets.partition_of(image, &request.group) else {
+            return respond(ErrorCode::CoordinatorNotAvailable);
+        };
+        let Some(partition) = Internal::TransactionState.partition_of(image, id) else {
+            return respond(ErrorCode::NotCoordinator);
+        };
+        let (now_ms, level) = (now_ms(cx), level(cx));
+        let entry = match self.shards.entry_in(partition.partition, id, |_| true) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return respond(ErrorCode::InvalidProducerIdMapping),
+            Err(error) => return respond(error),
+        };
+        let mut decider = Decider { rules: &cx.context.rules, out: cx.io.out, now_ms, level };
+        let producer = (request.producer_id, request.producer_epoch);
+        let added = [(Arc::from(offsets.name()), of_group.partition)];
+        match decider.add(entry, producer, &added, client_version(false)) {
+            Ok(Some(next)) => {
+                reply.park(cx);
+                self.write(partition, id, next, Then::OffsetsAdded(reply), services, cx)?;
+                Ok(Served::Parked)
+            }
+            Ok(None) => respond(ErrorCode::None),
+            Err(error) => respond(error),
+        }
     }
 
     /// Adds the partitions of one transaction; `None`: its outcome follows.
@@ -275,7 +320,7 @@ impl Transactions {
         if id.is_empty() {
             return Ok(Some(Err(ErrorCode::InvalidRequest)));
         }
-        let Some(partition) = state_partition(&cx.context.image, id) else {
+        let Some(partition) = Internal::TransactionState.partition_of(&cx.context.image, id) else {
             return Ok(Some(Err(ErrorCode::NotCoordinator)));
         };
         let names = names_of(&request.partitions, cx);
@@ -353,13 +398,6 @@ impl Transactions {
     }
 }
 
-/// Parks a request until its record is committed.
-fn park(reply: Reply, cx: &mut Cx<'_>) {
-    let body = Delayed::Transaction;
-    let parked = Parked { correlation_id: reply.correlation_id, deadline: None, body };
-    cx.requests.park(reply.conn, parked, cx.io.out);
-}
-
 /// The response to a request with a partition that does not exist, or must not be added: none of
 /// the others is added either.
 fn refuse_partitions(
@@ -369,7 +407,7 @@ fn refuse_partitions(
 ) -> Option<AddedPartitionsToTxn> {
     let image = &cx.context.image;
     let error_of = |partition: &TopicPartition| match image.topic(partition.topic) {
-        Some(topic) if is_of_client && topic.name == TRANSACTION_STATE => {
+        Some(topic) if is_of_client && topic.name == Internal::TransactionState.name() => {
             ErrorCode::TopicAuthorizationFailed
         }
         Some(_) if image.partition(*partition).is_some() => ErrorCode::None,

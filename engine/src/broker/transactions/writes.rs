@@ -4,9 +4,10 @@
 use super::loading::observe_state;
 use super::record;
 use super::state::TransactionMetadata;
-use super::{Reply, Services, Transactions, level, now_ms};
+use super::{Services, Transactions, level, now_ms};
 use crate::broker::context::Cx;
 use crate::broker::replicas::Ticket;
+use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
 use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
 use crate::protocol::TransactionState;
@@ -18,9 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The records on their way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writes {
-    by_ticket: BTreeMap<Ticket, Write>,
-    deadlines: BTreeSet<(Mono, Ticket)>,
-    last_ticket: Ticket,
+    by_ticket: BTreeMap<u64, Write>,
+    deadlines: BTreeSet<(Mono, u64)>,
+    last_ticket: u64,
 }
 
 /// One append.
@@ -50,6 +51,8 @@ pub(super) enum Then {
     /// A transaction of an AddPartitionsToTxn request gets its outcome; the number is its position
     /// there.
     Added(Reply, usize),
+    /// An AddOffsetsToTxn request gets its response.
+    OffsetsAdded(Reply),
     /// The decision about a transaction is committed, or not.
     Decided(Decided),
     /// A transaction is complete. The producer id and epoch are those of its markers.
@@ -72,14 +75,14 @@ pub(super) enum Decided {
 }
 
 impl Writes {
-    fn insert(&mut self, write: Write) -> Ticket {
+    fn insert(&mut self, write: Write) -> u64 {
         self.last_ticket += 1;
         self.deadlines.insert((write.deadline, self.last_ticket));
         self.by_ticket.insert(self.last_ticket, write);
         self.last_ticket
     }
 
-    fn remove(&mut self, ticket: Ticket) -> Option<Write> {
+    fn remove(&mut self, ticket: u64) -> Option<Write> {
         let write = self.by_ticket.remove(&ticket)?;
         self.deadlines.remove(&(write.deadline, ticket));
         Some(write)
@@ -160,7 +163,7 @@ impl Transactions {
             let timer = BrokerTimer::Transaction(TransactionTimer::Writes);
             cx.io.out.set_timer(Timer::Broker(timer), write.deadline);
         }
-        self.writes.insert(write)
+        Ticket::Transaction(self.writes.insert(write))
     }
 
     /// Times out appends: they count as failed, whether or not their records are in the log.
@@ -173,18 +176,13 @@ impl Transactions {
                 return;
             }
             let Some(write) = self.writes.remove(ticket) else { return };
-            services.replicas.forget_append(write.partition, ticket);
+            services.replicas.forget_append(write.partition, Ticket::Transaction(ticket));
             self.settle(write, ErrorCode::RequestTimedOut, cx);
         }
     }
 
     /// The outcome of an append is known.
-    pub(in crate::broker) fn on_settled(
-        &mut self,
-        ticket: Ticket,
-        error: ErrorCode,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(in crate::broker) fn on_settled(&mut self, ticket: u64, error: ErrorCode, cx: &mut Cx<'_>) {
         if let Some(write) = self.writes.remove(ticket) {
             self.settle(write, error, cx);
         }

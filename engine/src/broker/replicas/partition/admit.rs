@@ -38,10 +38,31 @@ impl Admitter<'_> {
         }
     }
 
-    fn check(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> Result<(), ErrorCode> {
+    /// Decides about a batch that the group coordinator writes for a producer: its sequences do not
+    /// count (`AppendOrigin.COORDINATOR`).
+    pub(super) fn of_coordinator(
+        self,
+        known: Known<'_>,
+        batch: Batch<'_>,
+        out: &mut Outbox,
+    ) -> Admission {
+        match self.check_epoch_and_guard(known, batch, out) {
+            Ok(()) => {
+                Admission::Append { ends_verification: self.ends_verification(known, batch, out) }
+            }
+            Err(error) => Admission::Refuse(error),
+        }
+    }
+
+    fn check_epoch_and_guard(
+        self,
+        known: Known<'_>,
+        batch: Batch<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
         let Self { rules, guard: presented, verifies } = self;
         let Known { producer, verification } = known;
-        let (epoch, first) = (batch.producer_epoch(), batch.base_sequence());
+        let epoch = batch.producer_epoch();
         let known_epoch = producer.map_or(NO_PRODUCER_EPOCH, |producer| producer.epoch);
         // The epoch is checked before the guard, because the error for an old epoch makes the
         // producer begin a new one (KAFKA-19690).
@@ -51,6 +72,15 @@ impl Admitter<'_> {
             let registered = verification.map(|verification| verification.guard);
             rules.check_guard(out, Guards { registered, presented, in_transaction, verifies })?;
         }
+        Ok(())
+    }
+
+    fn check(self, known: Known<'_>, batch: Batch<'_>, out: &mut Outbox) -> Result<(), ErrorCode> {
+        self.check_epoch_and_guard(known, batch, out)?;
+        let rules = self.rules;
+        let Known { producer, verification } = known;
+        let (epoch, first) = (batch.producer_epoch(), batch.base_sequence());
+        let known_epoch = producer.map_or(NO_PRODUCER_EPOCH, |producer| producer.epoch);
         if let Some(verification) = verification {
             let has_batches = producer.is_some_and(|it| !it.batches().is_empty());
             let (lowest, bumps_epoch) = (verification.lowest_sequence, verification.bumps_epoch);

@@ -97,6 +97,29 @@ impl Partition {
         self.append(batch.clone(), admit, context, io)
     }
 
+    /// Appends a batch of the group coordinator of this broker, whatever the size of the ISR.
+    pub(in crate::broker) fn append_as_coordinator(
+        &mut self,
+        batch: &Bytes,
+        guard: Option<u64>,
+        context: &Context,
+        io: &mut Io<'_>,
+    ) -> Result<Result<Appended, Refused>, StorageError> {
+        const LEADER: i16 = 1;
+        if let Err(error) = self.check_may_append(LEADER, context, io) {
+            return Ok(Err(error.into()));
+        }
+        if let Err(invalid) = validate_produce(batch, &Limits::from(&self.config), io.now.wall) {
+            return Ok(Err(invalid.code().into()));
+        }
+        let verifies = context.config.transaction_partition_verification;
+        let admitter = Admitter { rules: &context.rules, guard, verifies };
+        let admit = |known: Known<'_>, batch: Batch<'_>, out: &mut Outbox| {
+            admitter.of_coordinator(known, batch, out)
+        };
+        self.append(batch.clone(), admit, context, io)
+    }
+
     /// Appends the marker that a coordinator sends, with acks=all (`AppendOrigin.COORDINATOR`).
     pub(in crate::broker) fn append_marker(
         &mut self,

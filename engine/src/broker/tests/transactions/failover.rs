@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::broker::context::Io;
-use crate::broker::transactions::{Services, state_partition};
+use crate::broker::internal_topics::Internal;
+use crate::broker::transactions::Services;
 use crate::broker::{Broker, Parts};
 use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::timer::TransactionTimer;
@@ -122,7 +123,7 @@ fn a_log_counts_only_in_the_epoch_for_which_it_was_read() {
     let (node, conn) = coordinator(&mut cluster, ID, &[]);
     let producer = new_instance(&mut cluster, conn);
     let image = cluster.broker(node).image();
-    let partition = state_partition(image, ID).expect("it is there");
+    let partition = Internal::TransactionState.partition_of(image, ID).expect("it is there");
     let index = partition.partition;
     let epoch = image.partition(partition).expect("it is there").leader_epoch;
     cluster.on_broker(node, |broker, io| {

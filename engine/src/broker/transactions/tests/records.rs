@@ -2,9 +2,10 @@
 //! of its only partition after the same transactions at level 1 and at level 2 of
 //! `transaction.version`.
 
-use super::super::record::{Malformed, batch, key, read_key, read_value, tombstones, value};
+use super::super::record::{batch, key, read_key, read_value, tombstones, value};
 use super::super::state::TransactionMetadata;
 use super::entry;
+use crate::broker::fields::Malformed;
 use crate::error::ErrorCode;
 use crate::protocol::TransactionState as State;
 use crate::record::{self, Batch, RecordView};
