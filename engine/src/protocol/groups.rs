@@ -145,6 +145,9 @@ impl fmt::Display for GroupState {
 }
 
 impl GroupType {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Classic];
+
     /// Its name in the protocol.
     pub const fn name(self) -> &'static str {
         match self {

@@ -3,7 +3,6 @@
 mod crashes;
 mod failover;
 mod transactional;
-mod transcripts;
 
 use super::cluster::{BROKERS, Cluster};
 use crate::error::ErrorCode;

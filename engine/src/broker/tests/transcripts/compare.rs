@@ -21,6 +21,9 @@ const IGNORED: &[&str] = &[
     "unknownStateFilters",
     "clusterAuthorizedOperations",
     "topicAuthorizedOperations",
+    "authorizedOperations",
+    "clientId",
+    "clientHost",
 ];
 
 /// Where `actual` differs from `expected`; `None` if it does not. Elements of a list may come in

@@ -9,7 +9,7 @@ pub(super) struct Difference {
 }
 
 const DELETE_RECORDS: &str = "DeleteRecords is not modelled: logs only grow";
-const GROUPS: &str = "there are no groups, and no offsets in transactions";
+const CONSUMER: &str = "groups of the consumer protocol (KIP-848) are not modelled";
 const CONFIGS: &str =
     "topics are not reconfigured (IncrementalAlterConfigs), nor is replication throttled";
 const REASSIGNMENT: &str = "replicas are not reassigned: the leader is restarted in place of it";
@@ -46,6 +46,10 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "more than 10000 partitions in a request", "the metadata log as a topic",
         "an internal topic by hand, validate only",
     ]),
+    differ("delete-groups", CONSUMER, &[
+        "a consumer group", "consumer group with a member", "leaves", "empty",
+        "empty consumer group", "gone", "the same id again: epochs begin anew",
+    ]),
     differ("delete-records", DELETE_RECORDS, &[
         "offset 0: nothing to do", "offset 2", "offset 1, lower than the log start: no error",
         "beyond the end", "-1: up to the high watermark", "the end again", "offset -2",
@@ -53,8 +57,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "a compacted topic", "version 0", "a good and a bad partition", "no topics",
         "the next record goes on after the deleted ones", "the log",
     ]),
-    differ("delete-records", GROUPS, &[
-        "the topic of the groups exists", "the topic of the groups",
+    differ("delete-records", DELETE_RECORDS, &[
+        "the topic of the groups",
+    ]),
+    differ("describe-groups", CONSUMER, &[
+        "a consumer group",
     ]),
     differ("fetch-limits", TYPED, &[
         "negative partitionMaxBytes",
@@ -69,11 +76,25 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     differ("fetch-waits", WAITS, &[
         "an unknown partition beside a good one does not end the wait",
     ]),
+    differ("find-coordinator", TYPED, &[
+        "unknown key type, version 3", "unknown key type, version 6",
+        "share key type, version 5: too old for it",
+        "share key type, version 6, a key that is none",
+        "share key type, version 6, a key whose topic id is none", "negative key type",
+    ]),
     differ("leader-epochs", REASSIGNMENT, &[
         "preferred leader 2", "leader 2 is elected", "preferred leader 1", "leader 1 is elected",
     ]),
     differ("leader-epochs", TOPIC_PARTITIONS, &[
         "until that is there", "the leader epoch",
+    ]),
+    differ("list-groups", CONSUMER, &[
+        "a consumer group, assignor uniform, which is not configured",
+        "a consumer group, assignor of the configuration", "the assignor",
+        "a consumer group, version 4", "a consumer group, version 5", "Stable and consumer",
+        "a second member: Reconciling", "Reconciling, in small letters",
+        "the second one leaves: the target has to be computed again", "Assigning",
+        "the first one leaves", "Empty",
     ]),
     differ("list-offsets-errors", DELETE_RECORDS, &[
         "log start to 2", "earliest", "earliest local", "by time of a deleted record", "all",
@@ -118,8 +139,15 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     differ("not-leader", VERSIONS, &[
         "fetch from the follower by version 10",
     ]),
-    differ("produce-addressing", GROUPS, &[
-        "creates the topic of the groups", "the topic of the groups, by an ordinary client",
+    differ("offset-delete", CONSUMER, &[
+        "a member of a consumer group", "it commits", "it commits for another topic",
+        "subscribed and not subscribed", "leaves", "empty consumer group",
+    ]),
+    differ("offset-fetch", CONSUMER, &[
+        "a member of a consumer group", "it commits", "its id and epoch", "no id, no epoch",
+        "epoch too large", "epoch 0", "epoch -1", "unknown member", "no id, but an epoch",
+        "empty id, epoch -1", "all topics, wrong epoch", "version 8 knows no member",
+        "good and bad group in one request",
     ]),
     differ("produce-compacted", COMPACTION, &[
         "null key", "three records, the second and third without key",
@@ -172,16 +200,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     differ("txn-failover", REASSIGNMENT, &[
         "the coordinator goes to broker 2", "the coordinator goes back to broker 1",
     ]),
-    differ("txn-fencing", GROUPS, &[
-        "the coordinator of group txn-fencing-g", "and adds a group", "and an offset",
-        "old epoch: AddOffsetsToTxn 4", "old epoch: AddOffsetsToTxn 1",
-        "old epoch: TxnOffsetCommit 5", "old epoch: TxnOffsetCommit 4",
-        "old epoch: TxnOffsetCommit 3", "old epoch: TxnOffsetCommit 0",
-        "the offset of the first is gone",
-    ]),
-    differ("txn-find-coordinator", GROUPS, &[
-        "version 0 knows groups only: the key counts as a group",
-    ]),
     differ("txn-find-coordinator", TYPED, &[
         "type 7, which does not exist", "type 7 in version 3",
         "type 2 (share) in version 5, which does not know it",
@@ -190,38 +208,11 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     differ("txn-list-describe", PATTERNS, &[
         "a pattern that is no regular expression",
     ]),
-    differ("txn-prepare-commit", GROUPS, &[
-        "the coordinator of group txn-prepare-commit-g", "AddOffsetsToTxn", "TxnOffsetCommit 5",
-        "TxnOffsetCommit 4",
-    ]),
     differ("txn-read-committed", TYPED, &[
         "isolation level 2, which does not exist",
     ]),
-    differ("txn-write-markers", GROUPS, &[
-        "the coordinator of group txn-write-markers-g", "b: an offset",
-        "a commit by hand on the offsets partition", "the offset is committed",
-        "an abort after it, with a higher producer epoch",
-        "on the offsets partition with a lower producer epoch",
-        "on the offsets partition with a lower coordinator epoch",
-        "an offsets partition that does not exist",
-    ]),
-    differ("txn0-unverified", GROUPS, &[
-        "the coordinator of group txn0-unverified-g", "TxnOffsetCommit 4 without AddOffsetsToTxn",
-        "pending", "the offset is still pending",
-    ]),
     differ("txn0-unverified", O1, &[
         "the same EndTxn once more: the write of before stays pending",
-    ]),
-    differ("txn1-fencing", GROUPS, &[
-        "the coordinator of group txn1-fencing-g", "and adds a group", "and an offset",
-        "old epoch: AddOffsetsToTxn 4", "old epoch: AddOffsetsToTxn 1",
-        "old epoch: TxnOffsetCommit 5", "old epoch: TxnOffsetCommit 4",
-        "old epoch: TxnOffsetCommit 3", "old epoch: TxnOffsetCommit 0",
-        "the offset of the first is gone",
-    ]),
-    differ("txn1-prepare-commit", GROUPS, &[
-        "the coordinator of group txn1-prepare-commit-g", "AddOffsetsToTxn", "TxnOffsetCommit 5",
-        "TxnOffsetCommit 4",
     ]),
     differ("under-min-isr", CONFIGS, &[
         "until that is there", "the topic may be throttled at its followers",

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `script.rs` | the steps of a script |
 //! | `topics.rs` | names and ids of topics, as Kafka writes them |
-//! | `requests.rs`, `transactional.rs`, `records.rs` | from JSON to requests and batches |
-//! | `responses.rs` | from responses to JSON, with Kafka's names |
+//! | `requests.rs`, `transactional.rs`, `group_requests.rs`, `records.rs` | from JSON to requests and batches |
+//! | `responses.rs`, `group_responses.rs` | from responses to JSON, with Kafka's names |
 //! | `compare.rs` | what has to be alike |
 //! | `replay.rs` | a script in virtual time |
 //! | `moves.rs` | what replaces a reassignment |
@@ -15,6 +15,8 @@
 
 mod compare;
 mod differences;
+mod group_requests;
+mod group_responses;
 mod moves;
 mod records;
 mod replay;
@@ -60,6 +62,13 @@ scripts! { CLUSTER_AND_ADMIN "cluster-and-admin":
     "create-topics" "metadata" "wrong-door"
 }
 
+scripts! { GROUPS "groups":
+    "choice-of-protocol" "classic-timeouts" "delete-groups" "describe-groups" "find-coordinator"
+    "heartbeat-states" "join-checks" "join-versions" "list-groups" "offset-commit-errors"
+    "offset-commit-versions" "offset-delete" "offset-fetch" "offset-metadata" "rebalance"
+    "static-members" "sync-states"
+}
+
 /// Replays scripts: every difference is named, and every name is a difference. Prints how many differ
 /// for each reason. Returns how many requests were compared, and how many of them differ.
 #[expect(clippy::print_stdout, reason = "docs/fidelity.md has these figures")]
@@ -101,4 +110,9 @@ fn transactions() {
 #[test]
 fn cluster_and_admin() {
     assert_eq!(replay_all(CLUSTER_AND_ADMIN), (68, 19));
+}
+
+#[test]
+fn groups() {
+    assert_eq!(replay_all(GROUPS), (488, 45));
 }

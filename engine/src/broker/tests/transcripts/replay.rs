@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// records of the scripts, as when Kafka was asked.
 const BEGIN: i64 = 1_790_000_000_000;
 
+/// How long after a response the next request was sent, at least.
+const GAP: Span = Span::millis(10);
+
 /// The outcome of the requests of a script.
 #[derive(Default)]
 pub(super) struct Outcome {
@@ -70,7 +73,7 @@ pub(super) fn replay(text: &str) -> Outcome {
     let mut replay = Replay { moves, ..Replay::new(&script) };
     for step in &script.steps {
         match step {
-            Step::Sleep(pause) => replay.cluster.run_for(Span::millis(*pause)),
+            Step::Sleep(pause) => replay.cluster.pause(Span::millis(*pause)),
             Step::Close(on) => {
                 let connection = replay.connections.remove(on).expect("it is open");
                 replay.cluster.hang_up(connection.id);
@@ -80,7 +83,10 @@ pub(super) fn replay(text: &str) -> Outcome {
                 let actual = replay.receive(on, &pending);
                 replay.compare(&pending, actual, expected);
             }
-            Step::Send(send) => replay.send_and_compare(send),
+            Step::Send(send) => {
+                replay.cluster.pause(GAP);
+                replay.send_and_compare(send);
+            }
         }
     }
     replay.outcome
@@ -101,6 +107,9 @@ impl Replay {
                 ("transaction.state.log.num.partitions", "1"),
                 ("transaction.state.log.replication.factor", &replicas),
                 ("transaction.state.log.min.isr", several),
+                ("offsets.topic.num.partitions", "1"),
+                ("offsets.topic.replication.factor", &replicas),
+                ("group.initial.rebalance.delay.ms", "0"),
                 ("min.insync.replicas", several),
             ];
             let own = script.properties.iter().map(|(name, value)| (&**name, &**value));

@@ -1,6 +1,7 @@
 //! From the fields of Kafka's requests, as JSON, to requests here: the names, defaults and versions
 //! of Kafka's message definitions.
 
+use super::group_requests;
 use super::records::batch;
 use super::topics::{Topics, parsed};
 use super::transactional::{
@@ -62,14 +63,17 @@ pub(super) fn requests(
         }
         "FindCoordinator" => find_coordinator(body),
         "InitProducerId" => one(init_producer_id(body)),
-        "AddPartitionsToTxn" => one(add_partitions(topics, version, body)?.into()),
+        "AddPartitionsToTxn" => one(add_partitions(topics, version, body).into()),
         "EndTxn" => one(end_txn(version, body).into()),
-        "WriteTxnMarkers" => one(write_markers(topics, body)?.into()),
+        "WriteTxnMarkers" => one(write_markers(topics, body).into()),
         "DescribeTransactions" => {
             let ids = list(&body["transactionalIds"]).map(|id| text(id).into());
             one(DescribeTransactionsRequest { transactional_ids: ids.collect() }.into())
         }
         "ListTransactions" => one(list_transactions(body).into()),
+        "JoinGroup" | "SyncGroup" | "Heartbeat" | "LeaveGroup" | "DescribeGroups"
+        | "ListGroups" | "DeleteGroups" | "OffsetCommit" | "OffsetFetch" | "OffsetDelete"
+        | "AddOffsetsToTxn" | "TxnOffsetCommit" => group_requests::requests(api, version, body),
         "BrokerHeartbeat"
         | "AlterPartition"
         | "AllocateProducerIds"

@@ -33,6 +33,9 @@ impl Written<'_> {
             });
             return json!({"coordinators": all.collect::<Vec<_>>()});
         }
+        if let Some(written) = self.of_groups(&all) {
+            return written;
+        }
         match all.remove(0) {
             Response::FindCoordinator(it) => {
                 json!({"errorCode": self.code(it.error), "nodeId": node(it.node)})
@@ -277,10 +280,10 @@ impl Written<'_> {
     }
 
     /// The code of an error, in a version that may be too old for it.
-    fn code(&self, error: ErrorCode) -> i16 {
+    pub(super) fn code(&self, error: ErrorCode) -> i16 {
         let knows_fenced = match self.api {
             "InitProducerId" => self.version >= 4,
-            "EndTxn" | "AddPartitionsToTxn" => self.version >= 2,
+            "EndTxn" | "AddPartitionsToTxn" | "AddOffsetsToTxn" => self.version >= 2,
             _ => true,
         };
         let error = match error {

@@ -2,7 +2,6 @@
 
 use super::requests::{NotModelled, list, long, partitions, text};
 use super::topics::Topics;
-use crate::ids::TopicPartition;
 use crate::protocol::{
     AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, EndTxnRequest,
     FindCoordinatorRequest, InitProducerIdRequest, ListTransactionsRequest, Request,
@@ -14,7 +13,7 @@ use serde_json::Value;
 pub(super) fn find_coordinator(body: &Value) -> Result<Vec<Request>, NotModelled> {
     let key_type = match body["keyType"].as_i64() {
         Some(1) => CoordinatorType::Transaction,
-        Some(0) | None => return Err("there are no groups"),
+        Some(0) | None => CoordinatorType::Group,
         Some(_) => return Err("types of coordinators are those that exist"),
     };
     let ask = |key: &str| Request::from(FindCoordinatorRequest { key_type, key: key.into() });
@@ -39,7 +38,7 @@ pub(super) fn add_partitions(
     topics: &mut Topics,
     version: i16,
     body: &Value,
-) -> Result<AddPartitionsToTxnRequest, NotModelled> {
+) -> AddPartitionsToTxnRequest {
     let mut all = Vec::new();
     if version <= AddPartitionsToTxnRequest::OF_CLIENTS {
         all.push(AddPartitionsToTxn {
@@ -59,11 +58,7 @@ pub(super) fn add_partitions(
             partitions: partitions(topics, &it["topics"], "name", "partitions"),
         });
     }
-    let about_groups = |it: &TopicPartition| topics.name(it.topic) == Some("__consumer_offsets");
-    match all.iter().flat_map(|it| &it.partitions).any(about_groups) {
-        true => Err("there are no groups"),
-        false => Ok(AddPartitionsToTxnRequest { version, transactions: all }),
-    }
+    AddPartitionsToTxnRequest { version, transactions: all }
 }
 
 pub(super) fn end_txn(version: i16, body: &Value) -> EndTxnRequest {
@@ -76,15 +71,9 @@ pub(super) fn end_txn(version: i16, body: &Value) -> EndTxnRequest {
     }
 }
 
-pub(super) fn write_markers(
-    topics: &mut Topics,
-    body: &Value,
-) -> Result<WriteTxnMarkersRequest, NotModelled> {
+pub(super) fn write_markers(topics: &mut Topics, body: &Value) -> WriteTxnMarkersRequest {
     let mut markers = Vec::new();
     for marker in list(&body["markers"]) {
-        if list(&marker["topics"]).any(|topic| topic["name"] == "__consumer_offsets") {
-            return Err("there are no groups");
-        }
         markers.push(TxnMarker {
             producer_id: long(&marker["producerId"]),
             producer_epoch: long(&marker["producerEpoch"]) as i16,
@@ -94,7 +83,7 @@ pub(super) fn write_markers(
             partitions: partitions(topics, &marker["topics"], "name", "partitionIndexes"),
         });
     }
-    Ok(WriteTxnMarkersRequest { markers })
+    WriteTxnMarkersRequest { markers }
 }
 
 pub(super) fn list_transactions(body: &Value) -> ListTransactionsRequest {
