@@ -1,6 +1,13 @@
 //! The facts that processes report to the observers of a run. Checks use these and bytes; nothing
 //! in the engine reads them.
 
+mod group;
+
+pub use group::{
+    AssignedMember, CommitKind, GroupFact, GroupState, Leaving, MemberFact, MemberRemoval,
+    Revocation,
+};
+
 use crate::error::ErrorCode;
 use crate::ids::{
     BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicPartition, TransactionalId,
@@ -242,6 +249,8 @@ pub enum Fact {
         /// The coordinator epoch.
         coordinator_epoch: LeaderEpoch,
     },
+    /// An event at a coordinator of groups.
+    Group(GroupFact),
     /// A fetch of a partition got an error.
     FetchRefused {
         /// The partition.
@@ -545,6 +554,8 @@ pub enum ClientFact {
         /// The name of Kafka's exception.
         exception: &'static str,
     },
+    /// An event of a member of a group of consumers.
+    Member(MemberFact),
     /// A reader that reads everything back has reached the end of a partition.
     ReadBack {
         /// The partition.
@@ -585,7 +596,9 @@ pub enum TransactionOutcome {
 pub enum Positioning {
     /// The application has called `seek`.
     Seek,
-    /// `auto.offset.reset`: there was no position.
+    /// The group's committed offset, at the start of a consumer or after an assignment.
+    Committed,
+    /// `auto.offset.reset`: there was no position, and in a group no committed offset.
     Start,
     /// `auto.offset.reset`: the position was out of range.
     OutOfRange,

@@ -84,7 +84,7 @@ fn moved(
     let reader = &view.readers[reader];
     let partition = &view.partitions[reader.partition];
     let (what, kept) = match why {
-        Positioning::Seek | Positioning::Start => return,
+        Positioning::Seek | Positioning::Committed | Positioning::Start => return,
         Positioning::OutOfRange => ("a position was out of range although nothing was lost", None),
         // All records from the new position onwards have to be gone.
         Positioning::Truncated => (

@@ -53,7 +53,7 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::Identified { .. } | ClientFact::Member(_) => Effect::Nothing,
             ClientFact::TransactionsInitialized { .. }
             | ClientFact::TransactionBegun { .. }
             | ClientFact::TransactionEnding { .. }

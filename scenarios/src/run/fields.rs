@@ -1,6 +1,8 @@
 //! The facts of a trace as fields: what pages and other programs read. `what` names the fact, the
 //! other fields have the names and the units of the fact itself.
 
+mod group;
+
 use super::history::delivered;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, TransactionOutcome, Truncation};
@@ -132,6 +134,7 @@ fn of_cluster(fact: &Fact, name: Name<'_>) -> Option<Value> {
             "what": "transaction_completed", "transactional_id": transactional_id.to_string(),
             "committed": committed,
         }),
+        Fact::Group(fact) => group::coordinator(fact),
         Fact::RuleDiffered { rule } => json!({ "what": "rule_differed", "rule": rule }),
         Fact::Reached(what) => json!({ "what": "reached", "step": what.to_string() }),
         _ => return None,
@@ -237,6 +240,7 @@ fn client(fact: &ClientFact, name: Name<'_>) -> Option<Value> {
         ClientFact::Positioned { partition, to, .. } => json!({
             "what": "positioned", "partition": name(*partition), "to": to,
         }),
+        ClientFact::Member(fact) => group::member(fact, name),
         ClientFact::ReadBack { partition, end } => json!({
             "what": "read_back", "partition": name(*partition), "end": end,
         }),

@@ -1,5 +1,7 @@
 //! The facts of a run in order of time; calls and observations of clients as lines of JSON.
 
+mod group;
+
 use engine::Kafka;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, Fact, Positioning, TransactionOutcome};
@@ -117,6 +119,8 @@ enum What<'a> {
         partition: String,
         end: i64,
     },
+    #[serde(untagged)]
+    Member(group::What<'a>),
 }
 
 impl History {
@@ -250,6 +254,7 @@ impl History {
                 to: *to,
                 why: match why {
                     Positioning::Seek => "seek",
+                    Positioning::Committed => "committed",
                     Positioning::Start => "start",
                     Positioning::OutOfRange => "out_of_range",
                     Positioning::Truncated => "truncated",
@@ -271,6 +276,7 @@ impl History {
             ClientFact::ReadBack { partition, end } => {
                 What::ReadBack { partition: name(partition), end: *end }
             }
+            ClientFact::Member(fact) => What::Member(group::what(fact, &name)),
         }
     }
 }
@@ -323,7 +329,7 @@ mod tests {
             What::Threw { partition: partition(), exception: "" },
             What::ReadBack { partition: partition(), end: 0 },
         ];
-        for what in all {
+        for what in all.into_iter().chain(group::tests::all().map(What::Member)) {
             let line = Line { t_ns: 0, event: 0, client: String::new(), what };
             let line = serde_json::to_value(&line).expect("a line is plain data");
             for (field, value) in line.as_object().expect("a line is an object") {

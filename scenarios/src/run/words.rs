@@ -1,5 +1,7 @@
 //! The events of a trace in words: when, where, and what a process did or reported.
 
+mod group;
+
 use super::{Account, fields};
 use engine::fact::{
     Again, ClientFact, EndTxnHandled, Fact, Positioning, TransactionOutcome, Truncation,
@@ -255,6 +257,7 @@ fn fact(fact: &Fact, name: &dyn Fn(TopicPartition) -> String) -> String {
                  {producer_epoch})"
             )
         }
+        Fact::Group(fact) => group::coordinator(fact, name),
         Fact::FetchRefused { partition, replica, error } => {
             let whose = replica.map_or_else(|| "a consumer".to_owned(), |id| format!("{id}"));
             format!("refused a fetch of {} by {whose}: {error}", name(*partition))
@@ -375,6 +378,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         ClientFact::Positioned { partition, from, to, why } => {
             let why = match why {
                 Positioning::Seek => "it asked to",
+                Positioning::Committed => "the group has committed it",
                 Positioning::Start => "it had no position",
                 Positioning::OutOfRange => "its position was out of range",
                 Positioning::Truncated => "the log was cut below its position",
@@ -401,6 +405,7 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
         ClientFact::Threw { partition, exception } => {
             format!("threw {exception} for {}", name(*partition))
         }
+        ClientFact::Member(fact) => group::member(fact, name),
         ClientFact::ReadBack { partition, end } => {
             format!("has read {} back up to {end}", name(*partition))
         }
