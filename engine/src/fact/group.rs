@@ -118,6 +118,8 @@ pub enum MemberRemoval {
     DidNotRejoin,
     /// It joined, and did not sync within the rebalance time-out.
     DidNotSync,
+    /// It came to join again when the group was full (`group.max.size`).
+    NoRoom,
     /// Another member came with its `group.instance.id` (KIP-345).
     Replaced {
         /// The id of that member.

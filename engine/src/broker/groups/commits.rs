@@ -9,7 +9,7 @@ use super::shard::State;
 use super::timers::Timeout;
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{Fact, GroupFact};
 use crate::ids::{GroupId, GroupInstanceId, MemberId};
 use crate::protocol::{
     DeleteGroupsRequest, DeleteGroupsResponse, FetchedOffset, GroupState, NamedPartition,
@@ -19,6 +19,9 @@ use crate::protocol::{
 };
 use crate::reach::Reach;
 use crate::rules::group::{Commit, Fetched};
+
+/// What a response has for a partition without a committed offset.
+const NO_OFFSET: i64 = -1;
 
 /// Who commits.
 struct Committer<'a> {
@@ -130,6 +133,26 @@ impl State {
             fetched_offset(key.1, written.filter(|_| exists), is_shown)
         });
         OffsetFetchResponse { error: ErrorCode::None, offsets: offsets.collect() }
+    }
+
+    /// What is reported of a response with offsets.
+    pub(super) fn served(
+        &self,
+        request: &OffsetFetchRequest,
+        response: &OffsetFetchResponse,
+        turn: &Turn<'_>,
+    ) -> GroupFact {
+        let without_error = response.offsets.iter().filter(|it| it.error.is_none());
+        let row = |it: &FetchedOffset| {
+            (it.partition.clone(), (it.offset != NO_OFFSET).then_some(it.offset))
+        };
+        GroupFact::OffsetsServed {
+            partition: turn.partition,
+            coordinator_epoch: turn.epoch,
+            group: request.group.clone(),
+            to: if request.require_stable { turn.next_offset } else { self.committed_to },
+            offsets: without_error.map(row).collect(),
+        }
     }
 
     /// Deletes offsets. `unknown` are the partitions of the request that do not exist.
@@ -278,7 +301,7 @@ fn fetched_offset(
     let none = FetchedOffset {
         partition,
         error: if is_shown { ErrorCode::None } else { ErrorCode::UnstableOffsetCommit },
-        offset: -1,
+        offset: NO_OFFSET,
         leader_epoch: -1,
         metadata: "".into(),
     };

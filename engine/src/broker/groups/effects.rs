@@ -7,7 +7,8 @@ use crate::broker::requests::Reply;
 use crate::client::random::Random;
 use crate::config::BrokerConfig;
 use crate::error::ErrorCode;
-use crate::ids::{GroupId, GroupInstanceId, MemberId};
+use crate::fact::{Fact, GroupFact};
+use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, TopicPartition};
 use crate::protocol::{JoinGroupResponse, Response, SyncGroupResponse};
 use crate::rules::Rulebook;
 use bytes::Bytes;
@@ -21,6 +22,10 @@ pub(super) struct Turn<'a> {
     pub(super) rules: &'a Rulebook,
     pub(super) out: &'a mut Outbox,
     pub(super) random: &'a mut Random,
+    /// The partition of `__consumer_offsets`.
+    pub(super) partition: TopicPartition,
+    /// The coordinator epoch.
+    pub(super) epoch: LeaderEpoch,
     /// The offset of the next record.
     pub(super) next_offset: i64,
     pub(super) effects: Effects,
@@ -40,6 +45,8 @@ pub(super) struct Effects {
     /// What the client of the operation gets, when all that has been written before is committed, or
     /// fails.
     pub(super) answer: Option<Answer>,
+    /// What is reported when that answer is a success.
+    pub(super) fact: Option<GroupFact>,
 }
 
 /// A change of a timer.
@@ -91,6 +98,11 @@ impl Turn<'_> {
     /// The wall clock, in milliseconds.
     pub(super) fn now_ms(&self) -> i64 {
         self.now.wall.0
+    }
+
+    /// Reports something to the observers of a run.
+    pub(super) fn report(&mut self, fact: GroupFact) {
+        self.out.observe(Fact::Group(fact));
     }
 
     pub(super) fn respond(&mut self, reply: Reply, response: impl Into<Response>) {

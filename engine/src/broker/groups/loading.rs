@@ -120,7 +120,8 @@ impl Groups {
         };
         let Read { state, end } = read;
         let (writes, timers) = (Writes::new(end), Timers::default());
-        let shard = Shard { partition, epoch, state, writes, timers };
+        let shard = Shard { partition, began: epoch, epoch, state, writes, timers };
+        cx.io.out.observe(Fact::Group(shard.loaded()));
         self.shards.loaded.insert(index, shard);
         if end > 0 {
             cx.io.out.observe(Fact::Reached(Reach::GroupsTakenOver));

@@ -46,6 +46,7 @@
 //! | `offsets.rs`, `timeline.rs` | committed offsets, and those of open transactions |
 //! | `record.rs` | the records of `__consumer_offsets` |
 //! | `shard.rs`, `commits.rs` | operations on the groups of one partition, and their effects (`effects.rs`) |
+//! | `facts.rs` | what a coordinator reports to the observers of a run |
 //! | `writes.rs`, `outcomes.rs`, `timers.rs` | records on their way, operations that wait, what is due |
 //! | `shards.rs`, `loading.rs` | the partitions; taking over and giving up |
 //! | `requests.rs`, `describe.rs`, `markers.rs` | requests, and markers of transactions |
@@ -54,6 +55,7 @@ mod classic;
 mod commits;
 mod describe;
 mod effects;
+mod facts;
 mod loading;
 mod markers;
 mod offsets;

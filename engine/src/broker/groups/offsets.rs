@@ -126,6 +126,18 @@ impl Offsets {
         keys
     }
 
+    /// The committed offsets of all groups, with those that wait for the marker of a producer: with all
+    /// changes, or as far as the records are committed.
+    pub(super) fn all(&self, committed: bool) -> (Vec<(Key, Offset)>, Vec<(Key, i64)>) {
+        if !committed {
+            let offsets = self.committed.iter().map(|(key, it)| (key.clone(), it.value.offset));
+            return (offsets.collect(), self.pending.iter().map(|(key, _)| key.clone()).collect());
+        }
+        let offsets = self.committed.committed_keys().into_iter();
+        let of = |key: Key| self.committed.committed(&key).map(|it| (key.clone(), it.value.offset));
+        (offsets.filter_map(of).collect(), self.pending.committed_keys())
+    }
+
     pub(super) fn commit(&mut self, offset: Offset) {
         self.committed.commit(offset);
         self.pending.commit(offset);

@@ -8,6 +8,7 @@ use super::writes::Waiting;
 use crate::broker::context::Cx;
 use crate::broker::replicas::Partitions;
 use crate::error::ErrorCode;
+use crate::fact::Fact;
 use crate::timer::{BrokerTimer, GroupTimer, Timer};
 use machine::Halt;
 
@@ -62,6 +63,9 @@ impl Groups {
                 // Records that follow from a failure are not written: a later operation writes the same.
                 self.respond_and_time(index, effects, cx);
             }
+        }
+        if let (Some(fact), Ok(())) = (waiting.fact, outcome) {
+            cx.io.out.observe(Fact::Group(fact));
         }
         if let Some((reply, response)) = waiting.answer.and_then(|answer| answer.resolve(outcome)) {
             reply.send(response, cx);
@@ -124,6 +128,7 @@ impl Groups {
     /// Gives up all that waits in a partition, which another broker coordinates now.
     pub(super) fn unload(&mut self, index: i32, cx: &mut Cx<'_>) {
         let Ok(shard) = self.shards.get_mut(index) else { return };
+        cx.io.out.observe(Fact::Group(shard.resigned()));
         let waiting = std::mem::take(&mut shard.writes.waiting);
         if let Some(batch) = shard.writes.batch.take() {
             shard.state.revert(batch.base);

@@ -180,10 +180,13 @@ impl Groups {
         };
         self.park_and_operate(index, reply, replicas, cx, |state, turn| {
             let response = state.fetch_offsets(request, turn);
+            let fact = state.served(request, &response, turn);
             if request.require_stable {
+                turn.effects.fact = Some(fact);
                 let answer = super::effects::Answer::Response(reply, response.into());
                 turn.effects.answer = Some(answer);
             } else {
+                turn.report(fact);
                 turn.respond(reply, response);
             }
         })

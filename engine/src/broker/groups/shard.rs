@@ -10,7 +10,7 @@ use super::timers::Timeout;
 use crate::Outbox;
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
-use crate::ids::{GroupId, Offset};
+use crate::ids::{GroupId, MemberId, Offset};
 use crate::protocol::{
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse,
     SyncGroupRequest,
@@ -23,11 +23,56 @@ use machine::Span;
 pub(super) struct State {
     pub(super) groups: Timeline<GroupId, ClassicGroup>,
     pub(super) offsets: Offsets,
+    /// The generations as their last records have them.
+    pub(super) generations: Timeline<GroupId, Generation>,
+    /// The records below this offset are committed.
+    pub(super) committed_to: Offset,
+}
+
+/// A generation in a record.
+#[derive(Clone, Debug)]
+pub(super) struct Generation {
+    pub(super) number: i32,
+    /// The ids of its members, in order.
+    pub(super) members: Vec<MemberId>,
 }
 
 impl State {
     pub(super) fn new() -> Self {
-        Self { groups: Timeline::new(), offsets: Offsets::new() }
+        Self {
+            groups: Timeline::new(),
+            offsets: Offsets::new(),
+            generations: Timeline::new(),
+            committed_to: 0,
+        }
+    }
+
+    /// A record of an operation is going to be written at offset `at`: replays it, unless the operation
+    /// has already changed the group.
+    pub(super) fn write(
+        &mut self,
+        at: Offset,
+        producer_id: Option<i64>,
+        record: &Record,
+        is_applied: bool,
+        now_ms: i64,
+    ) {
+        if is_applied {
+            self.note_generation(at, record);
+        } else {
+            self.replay(at, producer_id, record.clone(), now_ms);
+        }
+    }
+
+    fn note_generation(&mut self, at: Offset, record: &Record) {
+        let Record::Group { group, value } = record else { return };
+        let generation = value.as_ref().map(|value| {
+            let mut members: Vec<MemberId> =
+                value.members.iter().map(|it| it.member.clone()).collect();
+            members.sort_unstable();
+            Generation { number: value.generation, members }
+        });
+        self.generations.put(at, group.clone(), generation);
     }
 
     /// Replays a record at offset `at`. `producer_id` is that of the transaction which it belongs to.
@@ -38,6 +83,7 @@ impl State {
         record: Record,
         now_ms: i64,
     ) {
+        self.note_generation(at, &record);
         match record {
             Record::Offset { group, partition, value } => {
                 if value.is_some() && self.groups.get(&group).is_none() {
@@ -69,12 +115,15 @@ impl State {
     pub(super) fn commit(&mut self, offset: Offset) {
         self.groups.commit(offset);
         self.offsets.commit(offset);
+        self.generations.commit(offset);
+        self.committed_to = self.committed_to.max(offset);
     }
 
     /// The records from `offset` on have not been written.
     pub(super) fn revert(&mut self, offset: Offset) {
         self.groups.revert(offset);
         self.offsets.revert(offset);
+        self.generations.revert(offset);
     }
 
     /// A group that exists, or is new now.
@@ -197,6 +246,7 @@ impl State {
     /// Panics if it contradicts itself.
     pub(super) fn invariants(&self) {
         self.groups.invariants();
+        self.generations.invariants();
         self.offsets.invariants();
         self.groups.iter().for_each(|(_, group)| group.invariants());
     }

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Shard {
     pub(super) partition: TopicPartition,
-    /// The coordinator epoch.
+    /// The coordinator epoch in which the log was read.
+    pub(super) began: LeaderEpoch,
+    /// The present one.
     pub(super) epoch: LeaderEpoch,
     pub(super) state: State,
     pub(super) writes: Writes,

@@ -19,6 +19,7 @@ use super::shards::Shard;
 use crate::broker::context::Cx;
 use crate::broker::replicas::Partitions;
 use crate::error::ErrorCode;
+use crate::fact::GroupFact;
 use crate::ids::Offset;
 use crate::record::{BatchBuilder, NO_PRODUCER_EPOCH, NO_PRODUCER_ID};
 use crate::rules::produce;
@@ -63,6 +64,8 @@ pub(super) struct OpenBatch {
 pub(super) struct Waiting {
     pub(super) after: Option<After>,
     pub(super) answer: Option<Answer>,
+    /// What is reported if it succeeds.
+    pub(super) fact: Option<GroupFact>,
     pub(super) deadline: Mono,
 }
 
@@ -160,6 +163,8 @@ impl Groups {
             rules: &cx.context.rules,
             out: cx.io.out,
             random: &mut self.random,
+            partition: shard.partition,
+            epoch: shard.epoch,
             next_offset: shard.writes.next_offset,
             effects: Effects::default(),
         };
@@ -199,10 +204,10 @@ impl Groups {
         replicas: &mut Partitions,
         cx: &mut Cx<'_>,
     ) -> Result<(), Halt> {
-        let Effects { records, is_applied, after, answer, .. } = effects;
+        let Effects { records, is_applied, after, answer, fact, .. } = effects;
         let deadline = cx.io.now.mono + cx.context.config.offsets_commit_timeout;
         let is_awaited = after.is_some() || answer.is_some();
-        let waiting = Waiting { after, answer, deadline };
+        let waiting = Waiting { after, answer, fact, deadline };
         if records.is_empty() {
             if is_awaited {
                 self.wait_for_earlier(index, waiting, replicas, cx);
@@ -347,10 +352,8 @@ fn append(
     for record in records {
         let value = record.value();
         batch.builder.append(now.wall.0, Some(&record.key()), value.as_deref(), &[]);
-        if !is_applied {
-            let producer_id = producer.map(|producer| producer.id);
-            state.replay(writes.next_offset, producer_id, record.clone(), now.wall.0);
-        }
+        let producer_id = producer.map(|producer| producer.id);
+        state.write(writes.next_offset, producer_id, record, is_applied, now.wall.0);
         writes.next_offset += 1;
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn coordinator(fact: &GroupFact, name: Name<'_>) -> String {
                 MemberRemoval::SessionEnded => "its session ended".to_owned(),
                 MemberRemoval::DidNotRejoin => "it did not join again in time".to_owned(),
                 MemberRemoval::DidNotSync => "it did not sync in time".to_owned(),
+                MemberRemoval::NoRoom => "the group is full".to_owned(),
                 MemberRemoval::Replaced { by } => format!("{by} has its group.instance.id"),
             };
             format!("removed {member} from group {group}: {why}")

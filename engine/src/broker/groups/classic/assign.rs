@@ -109,6 +109,7 @@ impl ClassicGroup {
         );
         let now_ms = turn.now_ms();
         self.enter(GroupState::Stable, now_ms);
+        self.report_generation(turn);
     }
 
     /// A member keeps its session, and hears of a rebalance.

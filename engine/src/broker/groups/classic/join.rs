@@ -4,7 +4,7 @@ use super::{ClassicGroup, Member, NEW_MEMBER_JOIN_TIMEOUT, millis};
 use crate::broker::groups::effects::{After, Replaced, Turn};
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{Fact, MemberRemoval};
 use crate::ids::{GroupInstanceId, MemberId};
 use crate::protocol::{GroupState, JoinGroupRequest, JoinGroupResponse};
 use crate::reach::Reach;
@@ -22,7 +22,7 @@ impl ClassicGroup {
     ) {
         let id = &request.member;
         if !self.has_room_for(id, turn) {
-            self.remove(id);
+            self.remove(id, MemberRemoval::NoRoom, turn);
             return turn.refuse_join(reply, ErrorCode::GroupMaxSizeReached, "".into());
         }
         if self.state == GroupState::Dead {
@@ -229,6 +229,8 @@ impl ClassicGroup {
             turn.refuse_sync(reply, ErrorCode::FencedInstanceId);
         }
         member.is_new = false;
+        let why = MemberRemoval::Replaced { by: new.clone() };
+        self.report_removed(old, member.instance.clone(), why, turn);
         self.members.insert(new.clone(), member);
         if self.is_leader(old) {
             self.leader = Some(new.clone());
@@ -257,6 +259,9 @@ impl ClassicGroup {
                 self.keep_session(&old, turn);
             }
             return turn.refuse_join(reply, error, "".into());
+        }
+        if self.state == GroupState::Stable {
+            self.report_generation(turn);
         }
         let Some(reply) = self.members.get_mut(&new).and_then(|member| member.joining.take())
         else {

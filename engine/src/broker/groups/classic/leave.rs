@@ -3,6 +3,7 @@
 use super::ClassicGroup;
 use crate::broker::groups::effects::Turn;
 use crate::error::ErrorCode;
+use crate::fact::MemberRemoval;
 use crate::ids::MemberId;
 use crate::protocol::{GroupState, LeaveGroupRequest, LeaveGroupResponse, LeavingMember};
 
@@ -39,7 +40,7 @@ impl ClassicGroup {
             let owner = owner.cloned().ok_or(ErrorCode::UnknownMemberId)?;
             self.leave_as(&owner, turn);
         } else if self.pending_joins.contains(id) {
-            self.remove(id);
+            self.remove(id, MemberRemoval::Left, turn);
             self.end_session(id, turn);
         } else {
             self.check_member(id, instance.as_ref(), turn)?;
@@ -53,6 +54,6 @@ impl ClassicGroup {
         if let Some(reply) = self.members.get_mut(id).and_then(|member| member.joining.take()) {
             turn.refuse_join(reply, ErrorCode::UnknownMemberId, "".into());
         }
-        self.remove(id);
+        self.remove(id, MemberRemoval::Left, turn);
     }
 }

@@ -4,6 +4,7 @@
 //! ends when. A coordinator that takes over begins with the last generation.
 
 mod assign;
+mod facts;
 mod join;
 mod leave;
 mod member;
@@ -16,6 +17,7 @@ use super::effects::Turn;
 use super::record::{GroupValue, MemberValue, Record};
 use super::timers::{Key, Timeout};
 use crate::error::ErrorCode;
+use crate::fact::MemberRemoval;
 use crate::ids::{GroupId, GroupInstanceId, MemberId};
 use crate::protocol::{GroupState, JoinGroupResponse, JoinedMember, SyncGroupResponse};
 use crate::rules::group::{Instance, Named};
@@ -255,8 +257,9 @@ impl ClassicGroup {
     }
 
     /// Removes a member, or an id that has been given away.
-    fn remove(&mut self, id: &MemberId) {
+    fn remove(&mut self, id: &MemberId, why: MemberRemoval, turn: &mut Turn<'_>) {
         if let Some(member) = self.members.remove(id) {
+            self.report_removed(id, member.instance.clone(), why, turn);
             self.count_protocols(&member.protocols, -1);
             if let Some(instance) = &member.instance {
                 self.static_members.remove(instance);

@@ -10,7 +10,7 @@ use super::ClassicGroup;
 use crate::broker::groups::effects::Turn;
 use crate::broker::groups::timers::{Key, Timeout};
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{Fact, MemberRemoval};
 use crate::ids::MemberId;
 use crate::protocol::{GroupState, SyncGroupResponse};
 use crate::reach::Reach;
@@ -95,7 +95,7 @@ impl ClassicGroup {
         };
         let failed: Vec<MemberId> = self.members.iter().filter_map(has_failed).collect();
         for id in failed {
-            self.remove(&id);
+            self.remove(&id, MemberRemoval::DidNotRejoin, turn);
             self.end_session(&id, turn);
         }
         if self.state == GroupState::Dead {
@@ -110,7 +110,7 @@ impl ClassicGroup {
             let record = self.record(&BTreeMap::new());
             turn.effects.records.push(record);
             turn.effects.is_applied = true;
-            return;
+            return self.report_generation(turn);
         }
         let ids: Vec<MemberId> = self.members.keys().cloned().collect();
         for id in ids {
@@ -197,7 +197,7 @@ impl ClassicGroup {
             return;
         }
         for id in std::mem::take(&mut self.pending_syncs) {
-            self.remove(&id);
+            self.remove(&id, MemberRemoval::DidNotSync, turn);
             self.end_session(&id, turn);
         }
         self.prepare_rebalance(turn);
@@ -209,7 +209,7 @@ impl ClassicGroup {
             return;
         }
         if self.pending_joins.contains(id) {
-            self.remove(id);
+            self.remove(id, MemberRemoval::SessionEnded, turn);
             if self.state == GroupState::PreparingRebalance && self.all_have_joined() {
                 self.complete_join(turn);
             }
@@ -222,7 +222,7 @@ impl ClassicGroup {
         if let Some(reply) = member.joining.take() {
             turn.refuse_join(reply, ErrorCode::UnknownMemberId, "".into());
         }
-        self.remove(id);
+        self.remove(id, MemberRemoval::SessionEnded, turn);
         match self.state {
             GroupState::Stable | GroupState::CompletingRebalance => self.rebalance(turn),
             GroupState::PreparingRebalance if self.all_have_joined() => self.complete_join(turn),

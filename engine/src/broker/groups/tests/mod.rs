@@ -1,5 +1,6 @@
 //! Groups without a broker: operations on a state, and what follows from them.
 
+mod facts;
 mod offsets;
 mod rebalance;
 mod records;
@@ -13,6 +14,7 @@ use crate::broker::requests::Reply;
 use crate::client::random::Random;
 use crate::config::BrokerConfig;
 use crate::error::ErrorCode;
+use crate::ids::{TopicId, TopicPartition};
 use crate::protocol::{
     GroupState, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, Response, SyncGroupRequest,
     SyncGroupResponse,
@@ -63,15 +65,15 @@ impl Bench {
             rules: &rules,
             out: &mut self.out,
             random: &mut self.random,
+            partition: TopicPartition::new(TopicId(9), 0),
+            epoch: 1,
             next_offset: self.next_offset,
             effects: Effects::default(),
         };
         operation(&mut self.state, &mut turn);
         let effects = turn.effects;
         for record in &effects.records {
-            if !effects.is_applied {
-                self.state.replay(self.next_offset, None, record.clone(), 0);
-            }
+            self.state.write(self.next_offset, None, record, effects.is_applied, 0);
             self.next_offset += 1;
         }
         effects

@@ -1,6 +1,7 @@
 //! Group coordinators on a small cluster.
 
 mod crashes;
+mod facts;
 mod failover;
 mod transactional;
 
