@@ -17,7 +17,8 @@ impl MarkedGroups for Groups {
         replicas: &mut Partitions,
         cx: &mut Cx<'_>,
     ) -> Result<Result<(), ErrorCode>, Halt> {
-        if !is_of_groups(id, cx) {
+        // What has no replica here is refused as any other partition is.
+        if !is_of_groups(id, cx) || !replicas.hosted.contains_key(&id) {
             return Ok(Ok(()));
         }
         if self.shards.get(id.partition).is_err() {

@@ -106,12 +106,7 @@ fn a_dynamic_member_that_does_not_join_again_is_reported_and_so_is_an_empty_grou
     assert_eq!(removed(&mut bench), [(a, 1, MemberRemoval::DidNotRejoin)]);
 
     let session = Timeout::Session { group: GROUP.into(), member: b.clone() };
-    bench.operate(|state, turn| state.on_timeout(session.clone(), turn));
-    assert_eq!(bench.state_of_group(), Some(GroupState::CompletingRebalance), "it is awaited");
-    let leaving = LeavingMember { member: b.clone(), instance: Some("b".into()) };
-    let request = LeaveGroupRequest { group: GROUP.into(), members: vec![leaving] };
-    let reply = bench.reply();
-    bench.operate(|state, turn| state.leave(&request, reply, turn));
+    bench.operate(|state, turn| state.on_timeout(session, turn));
     let all = reported(&mut bench);
     let [GroupFact::MemberRemoved { member, .. }, GroupFact::GenerationComplete { .. }] = &all[..]
     else {

@@ -15,46 +15,50 @@ impl Written<'_> {
     /// The response to a request about groups; `None` if it is about something else.
     pub(super) fn of_groups(&self, all: &[Response]) -> Option<Value> {
         let Self { api, version, request, .. } = *self;
-        Some(match (api, all.first()?) {
-            ("DescribeGroups", _) => {
+        match api {
+            "DescribeGroups" => {
                 let groups = list(&request["groups"]).zip(all);
-                json!({"groups": groups.map(|(id, it)| described(id, it)).collect::<Vec<_>>()})
+                let groups: Vec<_> = groups.map(|(id, it)| described(id, it)).collect();
+                return Some(json!({"groups": groups}));
             }
-            ("DeleteGroups", _) => {
+            "DeleteGroups" => {
                 let result = |(id, it): (Arc<str>, &Response)| {
                     let Response::DeleteGroups(it) = it else { panic!("{it:?}") };
                     json!({"groupId": &*id, "errorCode": it.error.code()})
                 };
                 let results = distinct(&request["groupsNames"]).into_iter().zip(all).map(result);
-                json!({"results": results.collect::<Vec<_>>()})
+                return Some(json!({"results": results.collect::<Vec<_>>()}));
             }
-            ("OffsetFetch", _) if version >= 8 => {
+            "OffsetFetch" if version >= 8 => {
                 let groups = list(&request["groups"]).zip(all).map(|(of, it)| {
                     let (error, topics) = fetched(it);
                     json!({"groupId": of["groupId"], "topics": topics, "errorCode": error})
                 });
-                json!({"groups": groups.collect::<Vec<_>>()})
+                return Some(json!({"groups": groups.collect::<Vec<_>>()}));
             }
-            ("OffsetFetch", it) => {
+            _ => {}
+        }
+        Some(match all.first()? {
+            it @ Response::OffsetFetch(_) => {
                 let (error, topics) = fetched(it);
                 json!({"topics": topics, "errorCode": error})
             }
-            (_, Response::JoinGroup(it)) => joined(version, it),
-            (_, Response::SyncGroup(it)) => json!({
+            Response::JoinGroup(it) => joined(version, it),
+            Response::SyncGroup(it) => json!({
                 "errorCode": it.error.code(),
                 "protocolType": it.protocol_type.as_deref(),
                 "protocolName": it.protocol_name.as_deref(),
                 "assignment": base64(&it.assignment),
             }),
-            (_, Response::Heartbeat(it)) => json!({"errorCode": it.error.code()}),
-            (_, Response::AddOffsetsToTxn(it)) => json!({"errorCode": self.code(it.error)}),
-            (_, Response::LeaveGroup(it)) => left(version, it),
-            (_, Response::OffsetCommit(it)) => json!({"topics": errors(&it.partitions)}),
-            (_, Response::TxnOffsetCommit(it)) => json!({"topics": errors(&it.partitions)}),
-            (_, Response::OffsetDelete(it)) => {
+            Response::Heartbeat(it) => json!({"errorCode": it.error.code()}),
+            Response::AddOffsetsToTxn(it) => json!({"errorCode": self.code(it.error)}),
+            Response::LeaveGroup(it) => left(version, it),
+            Response::OffsetCommit(it) => json!({"topics": errors(&it.partitions)}),
+            Response::TxnOffsetCommit(it) => json!({"topics": errors(&it.partitions)}),
+            Response::OffsetDelete(it) => {
                 json!({"errorCode": it.error.code(), "topics": errors(&it.partitions)})
             }
-            (_, Response::ListGroups(it)) => listed(it),
+            Response::ListGroups(it) => listed(it),
             _ => return None,
         })
     }

@@ -99,12 +99,12 @@ fn replay_all(scripts: &[(&str, &str)]) -> (usize, usize) {
 
 #[test]
 fn produce_and_fetch() {
-    assert_eq!(replay_all(PRODUCE_AND_FETCH), (613, 129));
+    assert_eq!(replay_all(PRODUCE_AND_FETCH), (613, 126));
 }
 
 #[test]
 fn transactions() {
-    assert_eq!(replay_all(TRANSACTIONS), (664, 50));
+    assert_eq!(replay_all(TRANSACTIONS), (664, 9));
 }
 
 #[test]
