@@ -100,7 +100,7 @@ fn a_dynamic_member_that_does_not_join_again_is_reported_and_so_is_an_empty_grou
     let effects = bench.initial_delay_is_over();
     let b = joined(&effects, b).member;
     reported(&mut bench);
-    bench.join(&b, Some("b"));
+    bench.join_with(&b, Some("b"), b"other");
     let due = Timeout::Join { group: GROUP.into() };
     bench.operate(|state, turn| state.on_timeout(due, turn));
     assert_eq!(removed(&mut bench), [(a, 1, MemberRemoval::DidNotRejoin)]);

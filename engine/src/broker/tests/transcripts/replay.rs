@@ -9,6 +9,7 @@ use super::script::{Expected, Script, Send, Step};
 use super::topics::Topics;
 use crate::config::{Property, TransactionVersion};
 use crate::ids::BrokerId;
+use crate::protocol::{CoordinatorType, FindCoordinatorRequest, Response};
 use machine::{ConnId, Mono, Span};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -120,7 +121,7 @@ impl Replay {
                 let _ = cluster.topic.set(of_topics, value);
             }
         });
-        Self {
+        let mut replay = Self {
             cluster,
             topics: Topics::default(),
             connections: BTreeMap::new(),
@@ -128,7 +129,27 @@ impl Replay {
             bindings: Bindings::default(),
             outcome: Outcome::default(),
             moves: false,
+        };
+        if script.expects_transactions() {
+            replay.create_transaction_topic();
         }
+        replay
+    }
+
+    /// The scripts about groups were recorded on a cluster that had had transactions before.
+    fn create_transaction_topic(&mut self) {
+        let conn = self.cluster.connect(1);
+        for _ in 0..50 {
+            let key_type = CoordinatorType::Transaction;
+            self.cluster.ask(conn, FindCoordinatorRequest { key_type, key: "any".into() });
+            if let Response::FindCoordinator(found) = self.cluster.answer(conn)
+                && found.node.is_some()
+            {
+                break;
+            }
+            self.cluster.run_for(Span::millis(100));
+        }
+        self.cluster.run_for(Span::secs(1));
     }
 
     fn send_and_compare(&mut self, send: &Send) {

@@ -74,6 +74,21 @@ impl Script {
     }
 }
 
+impl Script {
+    /// Whether it begins a transaction without having looked for a coordinator of transactions.
+    pub(super) fn expects_transactions(&self) -> bool {
+        let mut sent = self.steps.iter().filter_map(|step| match step {
+            Step::Send(send) => Some(send),
+            _ => None,
+        });
+        let decides = sent.find(|send| {
+            let begins = send.api == "InitProducerId" && send.body["transactionalId"].is_string();
+            begins || (send.api == "FindCoordinator" && send.body["keyType"] == 1)
+        });
+        decides.is_some_and(|send| send.api == "InitProducerId")
+    }
+}
+
 impl Step {
     fn parse(line: &Value) -> Self {
         let name = |key: &str| line[key].as_str().map(str::to_owned);
