@@ -4,7 +4,7 @@
 //! | from | rebalance completes |
 //! |---|---|
 //! | Empty | after `group.initial.rebalance.delay.ms`, and again that long if a member has come meanwhile |
-//! | another state | when all members have joined, and nobody may still come who has been given an id; at the latest after the longest rebalance timeout |
+//! | another state | when all members have joined, and every id that was issued has come back; at the latest after the longest rebalance timeout |
 
 use super::ClassicGroup;
 use crate::broker::groups::effects::Turn;

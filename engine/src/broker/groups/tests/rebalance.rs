@@ -46,7 +46,7 @@ fn no_member_has_an_assignment_before_it_is_committed() {
     assert_eq!(bench.state_of_group(), Some(GroupState::Stable));
     assert_eq!(bench.heartbeat(&b.member, 1), ErrorCode::None);
     assert_eq!(bench.heartbeat(&b.member, 0), ErrorCode::IllegalGeneration);
-    assert_eq!(bench.heartbeat("nobody", 1), ErrorCode::UnknownMemberId);
+    assert_eq!(bench.heartbeat("stranger", 1), ErrorCode::UnknownMemberId);
 }
 
 #[test]
