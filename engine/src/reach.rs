@@ -112,6 +112,8 @@ reaches! {
     MarkerRefused = "marker_refused",
     /// A coordinator sent a marker again that a leader had refused for now.
     MarkerRepeated = "marker_repeated",
+    /// A producer asked again which broker coordinates its transactions, as it could not connect to it.
+    CoordinatorUnreachable = "coordinator_unreachable",
     /// A coordinator forgot transactional ids that had not been used for too long.
     TransactionalIdExpired = "transactional_id_expired",
     /// A request arrived before the response to the previous one was sent.

@@ -133,11 +133,18 @@ impl Matrix {
         let own = self.one_of(200_000, &[(1, 1_u16), (1, 2), (1, 3)]);
         self.set("eligible.leader.replicas.enable", eligible);
         self.set("unclean.leader.election.enable", unclean);
-        self.set("acks", acks);
+        self.set("acks", acks.filter(|_| !self.is_transactional()));
         self.set("flush.messages", flush);
         if !self.is_fixed("min.insync.replicas") {
             self.other_than_the_cluster(own);
         }
+    }
+
+    /// Whether producers have a `transactional.id` already: Kafka then refuses other acks than all, and
+    /// `enable.idempotence=false`.
+    fn is_transactional(&self) -> bool {
+        let mut configs = self.scenario.producers.iter().map(|group| group.config());
+        configs.any(|config| config.transactional_id.0.is_some())
     }
 
     /// A minimum of in-sync replicas for the topic, which takes precedence over that of the
@@ -266,7 +273,7 @@ impl Matrix {
     fn idempotence(&mut self) {
         let idempotence = self.one_of(500_000, &[(1, "false")]);
         let expiration = self.number(100_000, 1_000, 20_000);
-        self.set("enable.idempotence", idempotence);
+        self.set("enable.idempotence", idempotence.filter(|_| !self.is_transactional()));
         if expiration.is_some() {
             self.set("producer.id.expiration.check.interval.ms", Some(500));
         }

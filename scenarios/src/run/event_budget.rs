@@ -31,14 +31,24 @@ const NAMED: usize = 3;
 pub(super) struct EventBudget {
     at_once: u64,
     per_second: u64,
-    /// How many refused markers may be sent again in a second: with each round trip, from each broker
-    /// to each. Kafka's coordinators have no back-off there.
-    markers_per_second: u64,
+    /// How many requests that Kafka repeats without a back-off there may be in a second.
+    repeated_per_second: Repeated,
     /// The number of events below which the budget need not be computed.
     pub(super) limit: u64,
     /// The events after the budget was exceeded, by process and input.
     beyond: BTreeMap<(NodeId, String), u64>,
     looked_at: u64,
+}
+
+/// Requests that Kafka repeats without a back-off.
+#[derive(Clone, Copy, Debug, Default)]
+struct Repeated {
+    /// Refused markers that coordinators sent again: at most one with each round trip, from each broker
+    /// to each.
+    markers: u64,
+    /// Requests of producers for a coordinator to which they cannot connect: at most one with each round
+    /// trip, from each producer.
+    lookups: u64,
 }
 
 impl EventBudget {
@@ -50,28 +60,35 @@ impl EventBudget {
         let replicas: u64 = replicas.sum();
         let at_once = AT_ONCE + OF_REPLICA * replicas;
         let per_second = per_second(scenario) + 2 * replicas;
+        let round_trips = 1_000_000_000_u64.div_ceil(ROUND_TRIP.0);
         let pairs = scenario.clusters.iter().map(|it| u64::from(it.brokers).pow(2));
-        let markers_per_second = pairs.sum::<u64>() * 1_000_000_000_u64.div_ceil(ROUND_TRIP.0);
+        let producers = scenario.producers.iter().map(|group| u64::from(group.count));
+        let repeated_per_second = Repeated {
+            markers: pairs.sum::<u64>() * round_trips,
+            lookups: producers.sum::<u64>() * round_trips,
+        };
         Self {
             at_once,
             per_second,
-            markers_per_second,
+            repeated_per_second,
             limit: at_once,
             beyond: BTreeMap::new(),
             looked_at: 0,
         }
     }
 
-    /// The number of events that a run may have had by `now`, after `records` records, and `markers`
-    /// that were refused and sent again.
-    fn by(&self, now: SimTime, records: u64, markers: u64) -> u64 {
+    /// The number of events that a run may have had by `now`, after `records` records and the requests
+    /// that were repeated.
+    fn by(&self, now: SimTime, records: u64, repeated: Repeated) -> u64 {
         let seconds = now.0.div_ceil(1_000_000_000);
         let timed = self.per_second.saturating_mul(seconds);
-        let markers = markers.min(self.markers_per_second.saturating_mul(seconds));
+        let most = self.repeated_per_second;
+        let markers = repeated.markers.min(most.markers.saturating_mul(seconds));
+        let lookups = repeated.lookups.min(most.lookups.saturating_mul(seconds));
         self.at_once
             .saturating_add(timed)
             .saturating_add(OF_RECORD.saturating_mul(records))
-            .saturating_add(OF_REQUEST.saturating_mul(markers))
+            .saturating_add(OF_REQUEST.saturating_mul(markers.saturating_add(lookups)))
     }
 
     /// The most frequent events beyond the budget.
@@ -139,8 +156,11 @@ impl Simulation {
     #[cold]
     pub(super) fn is_livelocked(&mut self) -> bool {
         let (now, events) = (self.world.now(), self.world.events());
-        let markers = self.reached.count(Reach::MarkerRepeated);
-        let limit = self.event_budget.by(now, self.measure.handled(), markers);
+        let repeated = Repeated {
+            markers: self.reached.count(Reach::MarkerRepeated),
+            lookups: self.reached.count(Reach::CoordinatorUnreachable),
+        };
+        let limit = self.event_budget.by(now, self.measure.handled(), repeated);
         if events < limit {
             self.event_budget.limit = limit;
             return false;
@@ -184,13 +204,21 @@ mod tests {
             toml::from_str(&format!("{head}{extra}")).expect("it is a scenario")
         };
         let at = |seconds| SimTime::ZERO + Span::secs(seconds);
-        let plain = EventBudget::new(&scenario("[[consumers]]"));
-        assert_eq!(plain.by(at(3), 9, 0) - plain.by(at(3), 0, 0), 9 * OF_RECORD);
-        assert_eq!(plain.by(at(4), 0, 0) - plain.by(at(3), 0, 0), plain.per_second);
-        // Markers: no more often than links let them pass.
-        assert_eq!(plain.by(at(3), 0, 9) - plain.by(at(3), 0, 0), 9 * OF_REQUEST);
-        assert_eq!(plain.by(at(1), 0, u64::MAX), plain.by(at(1), 0, 9 * 5_000));
-        let eager = scenario("[[consumers]]\nproperties.'fetch.max.wait.ms' = 0");
+        let none = Repeated::default();
+        let plain = EventBudget::new(&scenario("[[producers]]\ncount = 2\n[[consumers]]"));
+        assert_eq!(plain.by(at(3), 9, none) - plain.by(at(3), 0, none), 9 * OF_RECORD);
+        assert_eq!(plain.by(at(4), 0, none) - plain.by(at(3), 0, none), plain.per_second);
+        // Repeated requests: no more often than links let them pass.
+        for (repeated, all, most) in [
+            (Repeated { markers: 9, ..none }, Repeated { markers: u64::MAX, ..none }, 9),
+            (Repeated { lookups: 9, ..none }, Repeated { lookups: u64::MAX, ..none }, 2),
+        ] {
+            let of = |repeated| plain.by(at(1), 0, repeated) - plain.by(at(1), 0, none);
+            assert_eq!(of(repeated), 9 * OF_REQUEST);
+            assert_eq!(of(all), most * 5_000 * OF_REQUEST);
+        }
+        let eager =
+            scenario("[[producers]]\ncount = 2\n[[consumers]]\nproperties.'fetch.max.wait.ms' = 0");
         assert!(EventBudget::new(&eager).per_second > plain.per_second + 100_000);
     }
 }

@@ -196,7 +196,12 @@ impl Producer {
             }
             Target::Opening if now < by => (Step::Connecting(queued, by), Some(by)),
             Target::NotBefore(at) => (Step::Connecting(queued, by), Some(at)),
+            // Without a wait, also while the coordinator must not be connected to yet
+            // (`NetworkClientUtils.awaitReady` throws at once).
             Target::Opening | Target::Unknown => {
+                if transactional.core.coordinator().is_some() {
+                    out.observe(Fact::Reached(Reach::CoordinatorUnreachable));
+                }
                 transactional.core.find_coordinator(queued);
                 (Step::Idle, None)
             }

@@ -3,7 +3,7 @@
 use super::{resolved, run};
 use crate::result::{Outcome, Verdict};
 use engine::fact::{ClientFact, Fact};
-use spec::Resolved;
+use spec::{Resolved, Scenario};
 use std::collections::BTreeMap;
 
 fn with(name: &str, seed: u64, set: &[&str]) -> Verdict {
@@ -37,6 +37,18 @@ fn a_zombie_is_fenced() {
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
     assert!(verdict.exercised.contains_key("producer_fenced"));
     assert_eq!(hazards(&verdict), ["shared-transactional-id"]);
+}
+
+/// O26: producers ask for a coordinator that accepts no connections as often as links permit, as Kafka's
+/// do. That is many events, and no livelock.
+#[test]
+fn producers_ask_for_a_coordinator_that_they_cannot_reach_without_a_pause() {
+    let text = include_str!("../../../tests/directed/coordinator-restarts.toml");
+    let (scenario, _) = Scenario::parse("coordinator-restarts.toml", text).expect("it is right");
+    let resolved = Resolved { scenario, seed: 1, bugs: Vec::new(), trace: false };
+    let verdict = run(&resolved).verdict;
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert!(verdict.exercised["coordinator_unreachable"] > 10_000, "{:?}", verdict.exercised);
 }
 
 /// A transaction that takes longer than its time-out is aborted, which the summary reports.
