@@ -7,6 +7,8 @@
 
 #[path = "corrupted_rules/no_rule.rs"]
 mod no_rule;
+#[path = "corrupted_rules/search.rs"]
+mod search;
 #[path = "corrupted_rules/transactional.rs"]
 mod transactional;
 
