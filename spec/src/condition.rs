@@ -36,11 +36,11 @@ pub struct Metric {
     pub kind: MetricKind,
     /// The cluster; the first one unless named (`west/orders-0`).
     pub cluster: Option<String>,
-    /// The part of the cluster that it is measured of.
+    /// The part of the cluster in which it is measured.
     pub scope: Scope,
 }
 
-/// The part of a cluster that a metric is measured of.
+/// The part of a cluster in which a metric is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The whole cluster.
@@ -53,14 +53,14 @@ pub enum Scope {
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $kind:ident = $name:literal, $scope:ident;)*) => {
-        /// What can be measured.
+        /// The metrics.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum MetricKind {
             $($(#[doc = $doc])* $kind,)*
         }
 
         impl MetricKind {
-            /// All metrics: name, what may stand in parentheses, and meaning.
+            /// All metrics: name, argument, and meaning.
             pub const ALL: &'static [(&'static str, Self, Takes, &'static str)] =
                 &[$(($name, Self::$kind, Takes::$scope, concat!($($doc),*)),)*];
 
@@ -74,7 +74,7 @@ macro_rules! metrics {
     };
 }
 
-/// What may stand in the parentheses of a metric.
+/// The argument of a metric, in parentheses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// No name.
@@ -129,7 +129,7 @@ pub enum Comparison {
     Below,
 }
 
-/// Longer signs first, since `>=` begins with `>`.
+/// Longer operators come first, since `>=` begins with `>`.
 const SIGNS: [(&str, Comparison); 6] = [
     (">=", Comparison::AtLeast),
     ("<=", Comparison::AtMost),

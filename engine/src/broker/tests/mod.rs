@@ -1,4 +1,4 @@
-//! Brokers among brokers, with a controller and a client.
+//! Clusters of brokers, with a controller and a client.
 
 mod cluster;
 mod disks;
@@ -31,7 +31,7 @@ use machine::{ConnId, Halt, Span};
 fn produced(cluster: &mut Cluster, conn: ConnId) -> ProducedPartition {
     match cluster.answer(conn) {
         Response::Produce(mut response) => response.partitions.remove(0),
-        other => panic!("not an answer to a produce: {other:?}"),
+        other => panic!("not a response to a produce: {other:?}"),
     }
 }
 
@@ -63,7 +63,7 @@ fn ends(cluster: &Cluster, partition: TopicPartition) -> Vec<(BrokerId, Offset, 
 }
 
 #[test]
-fn a_record_is_confirmed_when_all_have_it_and_then_read() {
+fn a_record_is_confirmed_when_all_replicas_have_it_and_is_then_read() {
     let (mut cluster, orders) = Cluster::start(2);
     let (consumer, producer) = (cluster.connect(1), cluster.connect(1));
     cluster.ask(consumer, consume(orders, 0));
@@ -134,10 +134,10 @@ fn confirmed_records_survive_their_leader() {
 }
 
 #[test]
-fn a_silent_follower_leaves_the_isr_and_the_produce_that_waited_for_it_ends() {
+fn a_silent_follower_leaves_the_isr_and_the_parked_produce_completes() {
     let (mut cluster, orders) = Cluster::start(2);
     cluster.run_for(Span::secs(1));
-    // It still reaches the controller, which sees no reason to do anything.
+    // It still reaches the controller, which therefore does not fence it.
     cluster.cut(3, &[1, 2]);
     let producer = cluster.connect(1);
     cluster.produce(producer, orders, -1);
@@ -151,7 +151,7 @@ fn a_silent_follower_leaves_the_isr_and_the_produce_that_waited_for_it_ends() {
 }
 
 #[test]
-fn too_few_in_sync_replicas_refuse_or_say_so_afterwards() {
+fn with_too_few_in_sync_replicas_a_parked_produce_times_out_and_a_new_one_is_refused() {
     let (mut cluster, orders) = Cluster::start(3);
     cluster.run_for(Span::secs(1));
     cluster.cut(3, &[1, 2]);
@@ -160,11 +160,15 @@ fn too_few_in_sync_replicas_refuse_or_say_so_afterwards() {
     cluster.until(|cluster| cluster.isr(1, orders).len() == 2);
     cluster.produce(producer, orders, -1);
     cluster.run_for(Span::secs(1));
-    assert!(!cluster.answers.contains_key(&producer), "the second waits behind the first");
+    assert!(!cluster.answers.contains_key(&producer), "the second request waits for the first");
     assert_eq!(produced(&mut cluster, producer).error, ErrorCode::RequestTimedOut);
     assert_eq!(produced(&mut cluster, producer).error, ErrorCode::NotEnoughReplicas);
     let view = cluster.broker(1).partition(orders).unwrap();
-    assert_eq!((view.log_end, view.high_watermark), (1, 0), "the first stands, uncommitted");
+    assert_eq!(
+        (view.log_end, view.high_watermark),
+        (1, 0),
+        "the first batch is appended, but not committed"
+    );
     cluster.heal();
     cluster.until(|cluster| cluster.isr(1, orders).len() == 3);
     cluster.until(|cluster| ends(cluster, orders) == [(1, 1, 1), (2, 1, 1), (3, 1, 1)]);
@@ -225,7 +229,11 @@ fn a_truncated_log_is_recovered_from_its_new_end() {
         *id == 1 && matches!(fact, Fact::Truncated { from: 3, to: 0, .. })
     };
     cluster.until(|cluster| cluster.facts.iter().any(cut));
-    assert_eq!(recovery_point(&mut cluster), 0, "or a segment would be trusted that is not synced");
+    assert_eq!(
+        recovery_point(&mut cluster),
+        0,
+        "otherwise an unsynced segment would not be recovered"
+    );
 }
 
 #[test]
@@ -273,7 +281,7 @@ fn a_broker_that_is_fenced_moves_no_high_watermark_by_itself() {
             .unwrap()
             .unwrap();
         assert_eq!(fetch(broker, 2, 1, io), 0, "3 was caught up a moment ago");
-        // Who waits for this partition holds its lock, and this input does not.
+        // Requests parked on this partition hold its lock, but this input does not.
         apply(broker, change(true, false, epochs[1]), io);
         assert_eq!(broker.parts.replicas.partitions.hosted[&orders].high_watermark(), 0);
         let partition = broker.parts.replicas.partitions.hosted.get_mut(&orders).unwrap();
@@ -369,7 +377,7 @@ fn a_broker_whose_disk_fails_ends() {
 }
 
 #[test]
-fn a_leader_that_is_back_at_once_without_its_data_does_not_lead_on() {
+fn a_leader_that_restarts_soon_without_its_data_does_not_lead_again() {
     let (mut cluster, orders) = Cluster::start(2);
     let producer = cluster.connect(1);
     cluster.produce(producer, orders, -1);
@@ -389,7 +397,7 @@ fn a_leader_that_is_back_at_once_without_its_data_does_not_lead_on() {
 }
 
 #[test]
-fn power_loss_everywhere_keeps_logs_of_one_mind() {
+fn after_a_power_loss_of_all_brokers_logs_are_equal() {
     let (mut cluster, orders) = Cluster::start(1);
     let producer = cluster.connect(1);
     for _ in 0..3 {
