@@ -28,7 +28,7 @@
 mod assignments;
 mod context;
 mod controller_channel;
-mod fields;
+pub(crate) mod fields;
 mod forward;
 mod groups;
 mod internal_topics;
