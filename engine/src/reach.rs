@@ -196,6 +196,10 @@ reaches! {
     OffsetExpired = "offset_expired",
     /// A broker took over groups that another one had coordinated, or itself before a restart.
     GroupsTakenOver = "groups_taken_over",
+    /// A member left its group because its application did not poll in time (KIP-62).
+    PollIntervalExceeded = "poll_interval_exceeded",
+    /// A member of a group found its partitions lost: it was no member any more.
+    PartitionsLost = "partitions_lost",
 }
 
 impl std::fmt::Display for Reach {

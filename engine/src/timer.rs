@@ -46,6 +46,8 @@ pub enum Channel {
     Consumer,
     /// From an admin client.
     Admin,
+    /// From a member of a group to its coordinator.
+    Group,
 }
 
 /// See [`crate::timer::Timer::Quorum`].
@@ -180,4 +182,6 @@ pub enum ClientTimer {
     Consumer,
     /// An admin client may send again.
     Admin,
+    /// A member of a group has a heartbeat, a commit or a rebalance to attend to.
+    Group,
 }

@@ -12,7 +12,8 @@ struct Absent {
     instead: &'static str,
 }
 
-const GROUPS: &str = "consumers join no groups here: each reads all partitions of its topics";
+const GROUPS: &str = "groups use the classic protocol here, and nothing else of groups can be set";
+const GROUP_ID: &str = "`group = \"name\"` in `[[consumers]]` makes them members of a group";
 const TRANSACTIONS: &str = "transactions are modelled without this";
 const DELETION: &str = "nothing is deleted or compacted here";
 const COMPRESSION: &str = "records are not compressed here";
@@ -35,7 +36,8 @@ const REBOOTSTRAP: &str = "clients always know the addresses of all nodes here";
 #[rustfmt::skip]
 const ABSENT: &[Absent] = &[
     Absent { names: &["transaction.two.phase.commit.enable", "internal.throw.on.fetch.stable.offset.unsupported"], instead: TRANSACTIONS },
-    Absent { names: &["group.*", "offsets.*", "share.*", "streams.*", "consumer.*", "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "auto.commit.interval.ms", "internal.leave.group.on.close"], instead: GROUPS },
+    Absent { names: &["group.id"], instead: GROUP_ID },
+    Absent { names: &["group.*", "offsets.*", "share.*", "streams.*", "consumer.*", "internal.leave.group.on.close"], instead: GROUPS },
     Absent { names: &["compression.*"], instead: COMPRESSION },
     Absent { names: &["cleanup.policy", "retention.*", "delete.retention.ms", "file.delete.delay.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio", "log.cleanup.policy", "log.retention.*", "log.cleaner.*", "log.segment.delete.delay.ms", "log.initial.task.delay.ms", "log.flush.start.offset.checkpoint.interval.ms", "delete.records.purgatory.purge.interval.requests", "delete.topic.enable"], instead: DELETION },
     Absent { names: &["remote.*", "local.retention.*", "log.local.retention.*"], instead: TIERED },
@@ -68,7 +70,7 @@ const ABSENT: &[Absent] = &[
     Absent { names: &["message.timestamp.type", "log.message.timestamp.type"], instead: "records keep the time that their producer gave them" },
     Absent { names: &["log.dir"], instead: "`log.dirs` names the log directories of a node" },
     Absent { names: &["controlled.shutdown.enable"], instead: "a broker that is shut down cleanly always moves its leaderships away first" },
-    Absent { names: &["default.api.timeout.ms"], instead: "calls of consumers and admin clients are repeated until they succeed" },
+    Absent { names: &["default.api.timeout.ms"], instead: "calls of admin clients are repeated until they succeed" },
     Absent { names: &["unstable.*"], instead: "nodes speak the released versions of every API" },
     Absent { names: &["request.timeout.ms", "retries", "retry.backoff*", "reconnect.backoff*", "metadata.max.age.ms", "socket.connection.setup.timeout.ms"], instead: "the admin client only creates topics and asks for preferred elections" },
 ];
@@ -85,7 +87,8 @@ const MODELLED: &[(Scope, &str, &[&str])] = &[
     (Scope::Consumer, "security.protocol", &["PLAINTEXT"]),
     (Scope::Consumer, "enable.metrics.push", &["false"]),
     (Scope::Consumer, "interceptor.classes", &[""]),
-    (Scope::Consumer, "enable.auto.commit", &["false"]),
+    (Scope::Consumer, "group.protocol", &["classic"]),
+    (Scope::Consumer, "internal.leave.group.on.close", &["true"]),
     (Scope::Consumer, "allow.auto.create.topics", &["false"]),
     (Scope::Consumer, "client.rack", &[""]),
     (Scope::Broker, "auto.create.topics.enable", &["false"]),

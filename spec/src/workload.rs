@@ -1,5 +1,6 @@
 //! The load: producers and consumers.
 
+use super::member::{Absence, Commit, CommitKind, OnRevoke};
 use super::properties::{Properties, Table};
 use super::unit::{Share, Time};
 use engine::config::{ConsumerConfig, ProducerConfig};
@@ -158,6 +159,29 @@ impl Consumers {
     }
 }
 
+impl Consumers {
+    /// When members commit.
+    pub fn commit(&self) -> Commit {
+        let by_itself = self.config().enable_auto_commit;
+        self.commit.unwrap_or(if by_itself { Commit::Never } else { Commit::After })
+    }
+
+    /// What members do when partitions are revoked.
+    pub fn on_revoke(&self) -> OnRevoke {
+        let commits = self.commit() != Commit::Never;
+        self.on_revoke.unwrap_or(if commits { OnRevoke::Commit } else { OnRevoke::Nothing })
+    }
+
+    /// The `group.instance.id` of each; none if they are dynamic members. Several have a number each.
+    pub fn instance_ids(&self) -> Vec<String> {
+        let Some(id) = self.config().group_instance_id.0 else { return Vec::new() };
+        match self.count {
+            1 => vec![id.to_string()],
+            count => (1..=count).map(|number| format!("{id}-{number}")).collect(),
+        }
+    }
+}
+
 /// Whether only the first of the two reconnect back-offs is set, which then is the maximum as well
 /// (`CommonClientConfigs.postProcessReconnectBackoffConfigs`).
 fn only_first_backoff<T: Table>(properties: &Properties<T>) -> bool {
@@ -165,8 +189,8 @@ fn only_first_backoff<T: Table>(properties: &Properties<T>) -> bool {
     is_set("reconnect.backoff.ms") && !is_set("reconnect.backoff.max.ms")
 }
 
-/// A group of consumers with the same settings, each reading all partitions of its topics
-/// (`assign`).
+/// Consumers with the same settings. Each reads all partitions of its topics (`assign`), unless they are
+/// members of a group (`subscribe`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Consumers {
@@ -177,6 +201,31 @@ pub struct Consumers {
     pub count: u16,
     /// The topics that they read; all of their cluster unless named.
     pub topics: Vec<String>,
+    /// The group that they are members of (`group.id`), among which it shares the partitions. Several
+    /// tables can name one group. Without it, each reads all partitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// When members commit: `after` processing unless given, `never` with `enable.auto.commit`, by which
+    /// the consumer commits itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// How members commit.
+    pub commit_kind: CommitKind,
+    /// Of how many polls members commit one.
+    pub commit_every: u32,
+    /// What members do when partitions are revoked: `commit` unless given, if they commit at all and the
+    /// consumer does not do that itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_revoke: Option<OnRevoke>,
+    /// How long a member takes to process one record.
+    pub process_time: Time,
+    /// The time from the start of one member to that of the next.
+    pub stagger: Time,
+    /// Members that take long: from these times on, the next records that a member processes take it
+    /// this much longer, and it does not poll.
+    pub stalls: Vec<Absence>,
+    /// Members that leave: they close their consumer, and begin again with another.
+    pub leaves: Vec<Absence>,
     /// When they begin.
     pub start: Time,
     /// When they end; unless given, they read until the load has ended.
@@ -198,6 +247,15 @@ impl Default for Consumers {
             cluster: None,
             count: 1,
             topics: Vec::new(),
+            group: None,
+            commit: None,
+            commit_kind: CommitKind::default(),
+            commit_every: 1,
+            on_revoke: None,
+            process_time: Time::default(),
+            stagger: Time::default(),
+            stalls: Vec::new(),
+            leaves: Vec::new(),
             start: Time::default(),
             stop: None,
             seeks: Vec::new(),

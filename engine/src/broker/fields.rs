@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Why bytes are not a record of a coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(super) &'static str);
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// A string of a version that is not flexible.
 ///

@@ -50,7 +50,8 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
                 | Channel::Verification
                 | Channel::Producer
                 | Channel::Consumer
-                | Channel::Admin,
+                | Channel::Admin
+                | Channel::Group,
             )
             | BrokerTimer::RegistrationTimeout
             | BrokerTimer::Metadata
@@ -68,7 +69,8 @@ pub(super) fn lane_of(timer: &Timer) -> Lane {
             | Channel::Markers
             | Channel::Producer
             | Channel::Consumer
-            | Channel::Admin => Lane::Control,
+            | Channel::Admin
+            | Channel::Group => Lane::Control,
         },
         Timer::Quorum(_) | Timer::Controller(_) | Timer::Client(_) | Timer::Application(_) => {
             Lane::Control

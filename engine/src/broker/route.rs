@@ -113,7 +113,7 @@ impl Parts {
             Channel::Directories => &mut self.assignments,
             Channel::Markers => &mut self.transactions,
             Channel::Verification => &mut self.verification,
-            Channel::Producer | Channel::Consumer | Channel::Admin => return None,
+            Channel::Producer | Channel::Consumer | Channel::Admin | Channel::Group => return None,
         })
     }
 

@@ -33,6 +33,8 @@ pub struct Metadata {
     topics: BTreeMap<String, Option<Topic>>,
     leaders: BTreeMap<TopicPartition, LeaderIdAndEpoch>,
     version: u64,
+    /// How many responses have come.
+    answered: u64,
     refresh: Refresh,
 }
 
@@ -63,6 +65,7 @@ impl Metadata {
             topics: BTreeMap::new(),
             leaders: BTreeMap::new(),
             version: 0,
+            answered: 0,
             refresh: Refresh::default(),
         }
     }
@@ -70,6 +73,11 @@ impl Metadata {
     /// A number that increases whenever the metadata changes.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How many responses to requests for metadata have come.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// The topic called `name`, if it is of interest and known.
@@ -144,6 +152,7 @@ impl Metadata {
         if changed {
             self.version += 1;
         }
+        self.answered += 1;
         self.refresh.in_flight = false;
         self.refresh.last_success = Some(now);
         let fruitful = changed || !was_wanted;

@@ -6,7 +6,9 @@
 //! an event here.
 
 pub mod admin;
+pub(crate) mod assignor;
 pub mod consumer;
+pub mod group;
 pub mod metadata;
 pub mod partitioner;
 pub mod producer;
@@ -16,6 +18,7 @@ mod testing;
 
 pub use admin::{Admin, AdminConfig, AdminEvent};
 pub use consumer::{Consumer, ConsumerError, ConsumerEvent, Polled};
+pub use group::{CommitError, GroupConsumer, GroupEvent, GroupMetadata};
 pub use metadata::{Metadata, Topic};
 pub use producer::{
     Producer, ProducerEvent, ProducerRecord, ProducerStats, SendError, TransactionCall,

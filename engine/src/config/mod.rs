@@ -4,7 +4,7 @@ mod property;
 mod tables;
 
 pub use property::{
-    Acks, IsolationLevel, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
-    TransactionalIdProperty,
+    Acks, Assignor, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
+    PropertyError, Reset, TransactionVersion, TransactionalIdProperty,
 };
 pub use tables::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig, TopicConfig};

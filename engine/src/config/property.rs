@@ -1,6 +1,6 @@
 //! Types of properties: how their values are read and written.
 
-use crate::ids::TransactionalId;
+use crate::ids::{GroupInstanceId, TransactionalId};
 use machine::Span;
 
 /// Why a property could not be set.
@@ -170,6 +170,94 @@ impl Property for TransactionalIdProperty {
     }
 }
 
+/// `group.instance.id`: up to 249 letters, digits, `.`, `_` and `-`, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceIdProperty(pub Option<GroupInstanceId>);
+
+impl Property for InstanceIdProperty {
+    const EXPECTED: &'static str = "1 to 249 letters, digits, '.', '_' and '-'";
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text == "null" {
+            return Some(Self(None));
+        }
+        let legal = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
+        let fits = (1..=249).contains(&text.len()) && text.bytes().all(legal);
+        (fits && ![".", ".."].contains(&text)).then(|| Self(Some(text.into())))
+    }
+
+    fn render(&self) -> String {
+        self.0.as_deref().unwrap_or("null").to_owned()
+    }
+}
+
+choice_property! {
+    /// A way to share the partitions among the members of a group.
+    Assignor "the class name of an assignor of Kafka, such as org.apache.kafka.clients.consumer.RangeAssignor" {
+        /// The partitions of each topic in blocks.
+        Range = "org.apache.kafka.clients.consumer.RangeAssignor",
+        /// All partitions one after another.
+        RoundRobin = "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+        /// Balanced, with as few moves as possible.
+        Sticky = "org.apache.kafka.clients.consumer.StickyAssignor",
+        /// The same, in steps: a partition is given up before it moves (KIP-429).
+        CooperativeSticky = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+    }
+}
+
+impl Assignor {
+    /// Its name in the protocol.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Range => "range",
+            Self::RoundRobin => "roundrobin",
+            Self::Sticky => "sticky",
+            Self::CooperativeSticky => "cooperative-sticky",
+        }
+    }
+}
+
+/// Assignors, the best first, at least one and each of them once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignors(pub Vec<Assignor>);
+
+impl Assignors {
+    /// The assignor that has this name in the protocol.
+    pub fn named(&self, name: &str) -> Option<Assignor> {
+        self.0.iter().copied().find(|it| it.name() == name)
+    }
+
+    /// Whether members keep their partitions while the group rebalances: only if all of the assignors
+    /// allow it (KIP-429).
+    pub fn are_cooperative(&self) -> bool {
+        self.0.iter().all(|it| *it == Assignor::CooperativeSticky)
+    }
+}
+
+/// Range, so that a group can move on to the cooperative sticky one without a stop (KIP-726).
+impl Default for Assignors {
+    fn default() -> Self {
+        Self(vec![Assignor::Range, Assignor::CooperativeSticky])
+    }
+}
+
+impl Property for Assignors {
+    const EXPECTED: &'static str = "class names of assignors of Kafka, separated by commas, such as \
+        org.apache.kafka.clients.consumer.RangeAssignor";
+
+    fn parse(text: &str) -> Option<Self> {
+        let all: Option<Vec<_>> = text.split(',').map(Assignor::parse).collect();
+        let all = all?;
+        let is_first = |(place, it): (usize, &Assignor)| !all[..place].contains(it);
+        all.iter().enumerate().all(is_first).then(|| Self(all.clone()))
+    }
+
+    fn render(&self) -> String {
+        self.0.iter().map(Assignor::render).collect::<Vec<_>>().join(",")
+    }
+}
+
 choice_property! {
     /// The records that a consumer receives (KIP-98).
     IsolationLevel "read_uncommitted or read_committed" {
@@ -256,6 +344,24 @@ impl Property for LogDirs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_cooperative_only_if_all_assignors_are() {
+        const CLASS: &str = "org.apache.kafka.clients.consumer.";
+        let parse = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| format!("{CLASS}{name}")).collect();
+            Assignors::parse(&names.join(","))
+        };
+        assert!(!Assignors::default().are_cooperative());
+        assert!(parse(&["CooperativeStickyAssignor"]).unwrap().are_cooperative());
+        assert_eq!(
+            parse(&["RangeAssignor", "CooperativeStickyAssignor"]),
+            Some(Default::default())
+        );
+        assert_eq!(parse(&["RangeAssignor", "RangeAssignor"]), None);
+        assert_eq!(parse(&["UniformAssignor"]), None);
+        assert_eq!(Assignors::default().named("range"), Some(Assignor::Range));
+    }
 
     #[test]
     fn log_directories_are_different_names() {

@@ -1,8 +1,8 @@
 //! The tables of properties.
 
 use super::property::{
-    Acks, IsolationLevel, LogDirs, Partitioner, Property, PropertyError, Reset, TransactionVersion,
-    TransactionalIdProperty,
+    Acks, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
+    PropertyError, Reset, TransactionVersion, TransactionalIdProperty,
 };
 use machine::Span;
 
@@ -315,6 +315,22 @@ properties! {
         "isolation.level" isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted;
         /// whether CRCs are checked.
         "check.crcs" check_crcs: bool = true;
+        /// how often a member of a group sends a heartbeat.
+        "heartbeat.interval.ms" heartbeat_interval: Span = Span::secs(3);
+        /// how long the coordinator keeps a member of a group without a heartbeat.
+        "session.timeout.ms" session_timeout: Span = Span::secs(45);
+        /// how long a member of a group may take from one poll to the next, and to join again.
+        "max.poll.interval.ms" max_poll_interval: Span = Span::secs(300);
+        /// how a group shares partitions: the assignors that a member knows, the best first.
+        "partition.assignment.strategy" assignors: Assignors = Assignors::default();
+        /// the name under which a static member goes on after a restart.
+        "group.instance.id" group_instance_id: InstanceIdProperty = InstanceIdProperty(None);
+        /// whether a consumer commits its positions by itself, at the next poll.
+        "enable.auto.commit" enable_auto_commit: bool = true;
+        /// how often it does.
+        "auto.commit.interval.ms" auto_commit_interval: Span = Span::secs(5);
+        /// how long a synchronous commit may take.
+        "default.api.timeout.ms" default_api_timeout: Span = Span::secs(60);
     }
 }
 

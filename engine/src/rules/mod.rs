@@ -19,6 +19,7 @@ pub mod high_watermark;
 pub mod isolation;
 pub mod isr;
 pub mod leadership;
+pub mod member;
 pub mod produce;
 pub mod producer;
 pub mod quorum;
@@ -278,6 +279,16 @@ rules! {
     shows_offset(fetched: group::Fetched) -> bool = group::shows_offset;
     /// How far a group coordinator reads the log when it begins.
     load_groups_to(ends: transaction::LogEnds) -> Offset = group::load_to;
+    /// The offset that a consumer commits by itself (KAFKA-18641).
+    position_to_commit(progress: member::Progress) -> Offset = member::position_to_commit;
+    /// Whether a poll returns records while a member gives up its partitions (KAFKA-14196).
+    hands_out(hand_out: member::HandOut) -> bool = member::hands_out;
+    /// Whether a member gives up all its partitions before it joins again (KIP-429).
+    gives_up_before_join(rejoin: member::Rejoin) -> bool = member::gives_up_before_join;
+    /// Whether a refused commit ends the membership of its member (KAFKA-9823).
+    ends_membership(denied: member::Denied) -> bool = member::ends_membership;
+    /// Whether a member joins again with the same id after an error (KAFKA-13214).
+    keeps_member_id(error: ErrorCode) -> bool = member::keeps_member_id;
 }
 
 /// The rules that a process follows, and the rules with which they are compared.

@@ -8,8 +8,8 @@ use crate::node::{Node, NodeConfig};
 use crate::plan::Election;
 use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
-    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
-    Repeats, Schedule, Transactions,
+    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, Habits, MemberAppConfig,
+    ProducerAppConfig, ReaderAppConfig, Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
 use engine::config::{IsolationLevel, ProducerConfig};
@@ -222,8 +222,8 @@ impl Builder<'_> {
         for consumers in &scenario.consumers {
             let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
             let topics = self.topics_or_all(&consumers.topics, cluster);
-            for _ in 0..consumers.count {
-                let config = ConsumerAppConfig {
+            for index in 0..consumers.count {
+                let reading = ConsumerAppConfig {
                     topics: topics.clone(),
                     start: consumers.start.0,
                     stop: consumers.stop.map(|stop| stop.0),
@@ -233,9 +233,13 @@ impl Builder<'_> {
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,
                 };
+                let config = match member(scenario, consumers, index, &reading) {
+                    Some(member) => ApplicationConfig::Member(Box::new(member)),
+                    None => ApplicationConfig::Consumer(reading),
+                };
                 let node = self.next_client(cluster);
                 self.roster.consumers.push(node);
-                self.add(node, client(ApplicationConfig::Consumer(config), self.rules));
+                self.add(node, client(config, self.rules));
             }
         }
     }
@@ -306,6 +310,24 @@ fn producer_config(producers: &spec::Producers, index: u16) -> ProducerConfig {
         config.transactional_id.0 = Some(id.as_str().into());
     }
     config
+}
+
+/// The configuration of one of several members of a group; `None`: they are in no group.
+fn member(
+    scenario: &Scenario,
+    consumers: &spec::Consumers,
+    index: u16,
+    reading: &ConsumerAppConfig,
+) -> Option<MemberAppConfig> {
+    let group = consumers.group.as_deref()?.into();
+    let mut reading = reading.clone();
+    let late = Span(consumers.stagger.nanos().saturating_mul(u64::from(index)));
+    reading.start = reading.start.saturating_add(late);
+    if let Some(id) = consumers.instance_ids().get(usize::from(index)) {
+        reading.consumer.group_instance_id.0 = Some(id.as_str().into());
+    }
+    let habits = Habits::new(consumers, index, scenario.durations.load.0);
+    Some(MemberAppConfig { reading, group, habits })
 }
 
 /// The part of one of several producers: as many records as the others, at its part of the rate.

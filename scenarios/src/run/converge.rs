@@ -4,8 +4,8 @@
 //! and replicas. If only a load or a slow link is late, no promise is broken, and the run is
 //! undecided.
 
-use super::notices;
 use super::simulation::Simulation;
+use super::{members, notices};
 use crate::condition::Roster;
 use crate::node::Node;
 use crate::roles::{is_broker, is_controller};
@@ -73,11 +73,11 @@ pub(super) struct Lack {
     pub(super) held_by: Option<HeldBy>,
 }
 
-fn owed(what: String) -> Lack {
+pub(super) fn owed(what: String) -> Lack {
     Lack { what, about: None, is_owed: true, held_by: None }
 }
 
-fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack {
+pub(super) fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack {
     Lack { what, about: Some((cluster, partition)), is_owed: true, held_by: None }
 }
 
@@ -100,6 +100,7 @@ pub(super) fn missing(run: &Simulation, most: usize) -> Vec<Lack> {
     if missing.iter().all(|lack| !lack.is_owed) {
         // Producers come first, because their activity explains that replicas trail.
         let clients = producers_behind(run).chain(consumers_behind(run));
+        let clients = clients.chain(members::behind(run));
         missing = clients.take(most).chain(missing).collect();
     }
     missing
@@ -194,7 +195,7 @@ fn held_up(run: &Simulation, partition: usize) -> Option<(Offset, HeldBy)> {
 }
 
 /// The transaction behind which a reader waits at this position, if it reads `read_committed`.
-fn waits_for(
+pub(super) fn waits_for(
     run: &Simulation,
     config: &ConsumerConfig,
     (cluster, partition): (ClusterId, TopicPartition),
@@ -311,7 +312,7 @@ fn consumers_behind(run: &Simulation) -> impl Iterator<Item = Lack> + '_ {
 
 /// A reader that has made no progress for this long is stuck, not slow: every request that it had
 /// sent has had a response or a time-out, and was repeated.
-fn stuck_after(config: &ConsumerConfig) -> Span {
+pub(super) fn stuck_after(config: &ConsumerConfig) -> Span {
     let request = config.request_timeout.saturating_add(config.retry_backoff_max);
     request.saturating_add(request)
 }

@@ -15,6 +15,7 @@ mod exercised;
 mod fields;
 mod history;
 mod measure;
+mod members;
 mod notices;
 mod observe;
 mod panicked;

@@ -5,7 +5,7 @@ use super::Simulation;
 use crate::node::Node;
 use crate::result::Reads;
 use crate::workload::Application;
-use engine::fact::{ClientFact, Fact};
+use engine::fact::{ClientFact, Fact, MemberFact};
 use engine::ids::{Offset, TopicPartition};
 use machine::{ClusterId, NodeId};
 use sim::SimTime;
@@ -75,6 +75,14 @@ impl ReadsMeasure {
             ) => {
                 self.has_waited(now, node, *partition);
                 self.moved(now, node, *partition, *to);
+            }
+            // A member waits only for what it owns.
+            Fact::Client(ClientFact::Member(MemberFact::Revoked { partitions, .. })) => {
+                for partition in partitions {
+                    if let Some(read) = self.partitions.get_mut(&(node.cluster, *partition)) {
+                        read.readers.retain(|reader| reader.node != node);
+                    }
+                }
             }
             _ => {}
         }

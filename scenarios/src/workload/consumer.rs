@@ -1,5 +1,6 @@
 //! An application that reads all partitions of its topics while the load lasts.
 
+use super::seeking::{self, next_seek};
 use super::{report_event, report_polled, to_consumer};
 use engine::client::{Consumer, ConsumerError, ConsumerEvent, Polled};
 use engine::config::ConsumerConfig;
@@ -8,7 +9,7 @@ use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
 use machine::{Boot, Mono, Now, Span};
-use spec::{Seek, SeekTo};
+use spec::Seek;
 use std::collections::BTreeMap;
 
 /// The configuration of a consuming application.
@@ -55,10 +56,10 @@ pub struct ConsumerApp {
 /// again: after a change of leader the consumer drops its buffer, and the next leader may have the
 /// batch intact.
 #[derive(Clone, Debug, Default)]
-struct Thrown(BTreeMap<TopicPartition, ConsumerError>);
+pub(super) struct Thrown(pub(super) BTreeMap<TopicPartition, ConsumerError>);
 
 impl Thrown {
-    fn on_event(&mut self, event: &ConsumerEvent) {
+    pub(super) fn on_event(&mut self, event: &ConsumerEvent) {
         match event {
             ConsumerEvent::Error { partition, error } if error.ends_reading() => {
                 self.0.insert(*partition, *error);
@@ -70,7 +71,7 @@ impl Thrown {
         }
     }
 
-    fn on_polled(&mut self, polled: &Polled) {
+    pub(super) fn on_polled(&mut self, polled: &Polled) {
         self.0.remove(&polled.partition);
     }
 }
@@ -94,7 +95,7 @@ impl ConsumerApp {
             out.set_timer(STOP, began + stop);
         }
         for (index, seek) in app.config.seeks.iter().enumerate() {
-            if let Some(at) = next_time(seek, began, boot.now.mono) {
+            if let Some(at) = next_seek(seek, began, boot.now.mono) {
                 out.set_timer(Timer::Application(SEEK + index as u32), at);
             }
         }
@@ -174,35 +175,13 @@ impl ConsumerApp {
 
     fn seek(&mut self, index: usize, now: Now, out: &mut Outbox) {
         let seek = self.config.seeks[index].clone();
-        if let Some(next) = next_time(&seek, self.began, now.mono + Span(1)) {
+        if let Some(next) = next_seek(&seek, self.began, now.mono + Span(1)) {
             out.set_timer(Timer::Application(SEEK + index as u32), next);
         }
         if !self.reading {
             return;
         }
-        for (topic, partitions) in &self.config.topics {
-            let Some(known) = self.consumer.metadata().topic(topic) else { continue };
-            for partition in 0..*partitions {
-                let id = TopicPartition::new(known.id, partition);
-                let position = self.consumer.position(id);
-                if let SeekTo::Ago(ago) = seek.to {
-                    let ago = i64::try_from(ago.0.as_millis()).unwrap_or(i64::MAX);
-                    let time = now.wall.0.saturating_sub(ago);
-                    self.consumer.request_time(now, topic, partition, time, out);
-                    continue;
-                }
-                let to = match seek.to {
-                    SeekTo::Beginning => Some(0),
-                    SeekTo::End => self.consumer.readable_end(id),
-                    SeekTo::Offset(offset) => Some(offset as Offset),
-                    SeekTo::Back(by) => position.map(|at| (at - by as Offset).max(0)),
-                    SeekTo::Ago(_) => None,
-                };
-                if let Some(to) = to {
-                    self.consumer.seek(now, topic, partition, to, None, out);
-                }
-            }
-        }
+        seeking::seek(&mut self.consumer, &self.config.topics, seek.to, now, out);
     }
 
     fn poll(&mut self, now: Now, out: &mut Outbox) {
@@ -227,8 +206,10 @@ impl ConsumerApp {
             self.thrown.on_event(&event);
             report_event(&event, out);
         }
-        for (partition, offset) in found {
-            self.go_to(partition, offset, now, out);
+        if self.reading {
+            for to in found {
+                seeking::go_to(&mut self.consumer, &self.config.topics, to, now, out);
+            }
         }
         if self.reading && !self.thrown.0.is_empty() && !self.seeks_later(now.mono) {
             // Nothing handles the exception: the application ends.
@@ -236,31 +217,10 @@ impl ConsumerApp {
         }
     }
 
-    /// Seeks to the offset of a time.
-    fn go_to(&mut self, to: TopicPartition, offset: Offset, now: Now, out: &mut Outbox) {
-        let metadata = self.consumer.metadata();
-        let is_its = |name: &&String| metadata.topic(name).is_some_and(|it| it.id == to.topic);
-        let topic = self.config.topics.iter().map(|(name, _)| name).find(is_its);
-        if let Some(topic) = topic.filter(|_| self.reading) {
-            self.consumer.seek(now, topic, to.partition, offset, None, out);
-        }
-    }
-
     /// Whether it will seek again, and so continue after an exception.
     fn seeks_later(&self, now: Mono) -> bool {
-        self.config.seeks.iter().any(|seek| next_time(seek, self.began, now).is_some())
+        self.config.seeks.iter().any(|seek| next_seek(seek, self.began, now).is_some())
     }
-}
-
-/// The first moment of a seek at or after `now`.
-fn next_time(seek: &Seek, began: Mono, now: Mono) -> Option<Mono> {
-    let first = began + seek.at.0;
-    if first >= now {
-        return Some(first);
-    }
-    let every = seek.every?.nanos().max(1);
-    let rounds = now.since(first).0.div_ceil(every);
-    Some(first + Span(rounds.saturating_mul(every)))
 }
 
 #[cfg(test)]

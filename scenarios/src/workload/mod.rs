@@ -5,8 +5,11 @@ mod admin;
 mod again;
 mod arrivals;
 mod consumer;
+mod habits;
+mod member;
 mod producer;
 mod reader;
+mod seeking;
 mod transactional;
 mod transactions;
 
@@ -14,6 +17,8 @@ pub use admin::{AdminApp, AdminAppConfig, election_timer};
 pub use again::Repeats;
 pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
+pub use habits::{Absence, Habits};
+pub use member::{MemberApp, MemberAppConfig};
 pub use producer::{Owed, ProducerApp, ProducerAppConfig};
 pub use reader::{ReaderApp, ReaderAppConfig};
 pub use transactional::TransactionalApp;
@@ -35,6 +40,8 @@ pub enum Application {
     Transactional(Box<TransactionalApp>),
     /// Reads during the load.
     Consumer(ConsumerApp),
+    /// Reads during the load what its group assigns to it.
+    Member(Box<MemberApp>),
     /// Creates topics and requests elections.
     Admin(AdminApp),
     /// Reads everything back after the load.
@@ -48,6 +55,8 @@ pub enum ApplicationConfig {
     Producer(ProducerAppConfig),
     /// See [`ConsumerApp`].
     Consumer(ConsumerAppConfig),
+    /// See [`MemberApp`].
+    Member(Box<MemberAppConfig>),
     /// See [`AdminApp`].
     Admin(AdminAppConfig),
     /// See [`ReaderApp`].
@@ -59,7 +68,7 @@ impl ApplicationConfig {
     pub fn due(&self) -> u64 {
         match self {
             Self::Producer(config) => config.schedule.due(),
-            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => 0,
+            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => 0,
         }
     }
 
@@ -69,6 +78,7 @@ impl ApplicationConfig {
         match self {
             Self::Producer(config) => config.began = Some(began),
             Self::Consumer(config) => config.began = Some(began),
+            Self::Member(config) => config.reading.began = Some(began),
             Self::Admin(_) | Self::Reader(_) => {}
         }
     }
@@ -88,6 +98,9 @@ impl Application {
             ApplicationConfig::Consumer(config) => {
                 Self::Consumer(ConsumerApp::boot(config, rules, boot, out))
             }
+            ApplicationConfig::Member(config) => {
+                Self::Member(Box::new(MemberApp::boot(config, rules, boot, out)))
+            }
             ApplicationConfig::Admin(config) => Self::Admin(AdminApp::boot(config, boot, out)),
             ApplicationConfig::Reader(config) => {
                 Self::Reader(ReaderApp::boot(config, rules, boot, out))
@@ -102,6 +115,7 @@ impl Application {
             Self::Producer(app) => app.handle(now, input, out),
             Self::Transactional(app) => app.handle(now, input, out),
             Self::Consumer(app) => app.handle(now, input, out),
+            Self::Member(app) => app.handle(now, input, out),
             Self::Admin(app) => app.handle(now, input, out),
             Self::Reader(app) => app.handle(now, input, out),
         }
@@ -111,6 +125,7 @@ impl Application {
     pub fn position(&self, partition: TopicPartition) -> Option<Offset> {
         match self {
             Self::Consumer(app) => app.position(partition),
+            Self::Member(app) => app.position(partition),
             Self::Reader(app) => app.position(partition),
             Self::Producer(_) | Self::Transactional(_) | Self::Admin(_) => None,
         }
@@ -121,7 +136,7 @@ impl Application {
         match self {
             Self::Producer(app) => app.owes(),
             Self::Transactional(app) => app.owes(),
-            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => None,
+            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => None,
         }
     }
 
@@ -130,7 +145,7 @@ impl Application {
         match self {
             Self::Producer(app) => app.invariants(),
             Self::Transactional(app) => app.invariants(),
-            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => {}
+            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => {}
         }
     }
 }

@@ -34,7 +34,9 @@ impl Check<'_> {
         for (i, group) in self.scenario.consumers.iter().enumerate() {
             self.client_topics("consumers", i, &group.cluster, &group.topics);
             self.consumers(i, group);
-            self.properties(path!["consumers", i, "properties"], &group.properties);
+            let key = group.group.as_deref().map(|group| ("group.id", group));
+            self.properties_with(path!["consumers", i, "properties"], &group.properties, key);
+            self.members(i, group);
             self.unworkable_consumers(i, group);
         }
         self.all_clients();

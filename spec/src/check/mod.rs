@@ -8,6 +8,7 @@ macro_rules! path {
 
 mod clients;
 mod faults;
+mod groups;
 mod links;
 mod properties;
 mod unworkable;

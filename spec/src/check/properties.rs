@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 /// fire again and again at the same moment, or a client would never do anything.
 const LEAST: &[(&str, u64)] = &[
     ("broker.heartbeat.interval.ms", 1),
+    ("auto.commit.interval.ms", 1),
     ("broker.session.timeout.ms", 1),
     ("controller.quorum.election.timeout.ms", 1),
     ("controller.quorum.fetch.timeout.ms", 1),
     ("controller.quorum.request.timeout.ms", 1),
+    ("heartbeat.interval.ms", 1),
     ("leader.imbalance.check.interval.seconds", 1),
     ("log.flush.offset.checkpoint.interval.ms", 1),
     ("log.flush.scheduler.interval.ms", 1),
@@ -30,12 +32,23 @@ const LEAST: &[(&str, u64)] = &[
 impl Check<'_> {
     /// Checks the properties at `path` against Kafka's rules and Faultline's limits.
     pub(super) fn properties<T: Table>(&mut self, path: Vec<String>, properties: &Properties<T>) {
+        self.properties_with(path, properties, None);
+    }
+
+    /// The same, with a property that has a key of its own in the file.
+    pub(super) fn properties_with<T: Table>(
+        &mut self,
+        path: Vec<String>,
+        properties: &Properties<T>,
+        key: Option<(&str, &str)>,
+    ) {
         let at = |name: &str| [path.clone(), vec![name.to_owned()]].concat();
         // With the switch, only rules among unmodelled properties count.
         let set: BTreeMap<&str, &str> = match self.scenario.beyond_kafka {
             true => properties.unmodelled().collect(),
             false => properties.iter().collect(),
         };
+        let set = set.into_iter().chain(key).collect();
         if let Some(refusal) = refusal(T::SCOPE, &set) {
             self.impossible(at(&refusal.property), refusal.to_string());
             let modelled = |(name, _): &(String, String)| T::NAMES.contains(&name.as_str());

@@ -23,7 +23,7 @@ fn is_transactional(name: &str, value: &str) -> bool {
 }
 
 impl Check<'_> {
-    fn unwise(&mut self, path: Vec<String>, message: String) {
+    pub(super) fn unwise(&mut self, path: Vec<String>, message: String) {
         self.tell(Kind::Unwise, path, message);
     }
 

@@ -12,13 +12,14 @@
 mod range;
 mod round_robin;
 mod sticky;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use range::range;
-pub use round_robin::round_robin;
-pub use sticky::{cooperative_sticky, sticky};
+pub(crate) use range::range;
+pub(crate) use round_robin::round_robin;
+pub(crate) use sticky::{cooperative_sticky, sticky};
 
 use crate::ids::{GroupInstanceId, MemberId};
 use crate::protocol::NamedPartition;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 /// What a member says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// Its topics.
     pub topics: Vec<Arc<str>>,
     /// `group.instance.id`
@@ -39,13 +40,13 @@ pub struct Subscription {
 }
 
 /// What members say, by id.
-pub type Subscriptions = BTreeMap<MemberId, Subscription>;
+pub(crate) type Subscriptions = BTreeMap<MemberId, Subscription>;
 
 /// The number of partitions of each topic; topics that do not exist have none.
-pub type Counts = BTreeMap<Arc<str>, i32>;
+pub(crate) type Counts = BTreeMap<Arc<str>, i32>;
 
 /// The partitions of each member.
-pub type Assignments = BTreeMap<MemberId, Vec<NamedPartition>>;
+pub(crate) type Assignments = BTreeMap<MemberId, Vec<NamedPartition>>;
 
 impl Subscription {
     fn has(&self, topic: &Arc<str>) -> bool {

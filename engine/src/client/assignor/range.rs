@@ -5,7 +5,7 @@ use super::{Assignments, Counts, Subscriptions, in_order, nothing};
 use std::sync::Arc;
 
 /// Assigns all partitions.
-pub fn range(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
+pub(crate) fn range(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
     let mut assignments = nothing(subscriptions);
     let members = in_order(subscriptions);
     for (topic, count) in counts {

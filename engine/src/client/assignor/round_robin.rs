@@ -4,7 +4,7 @@ use super::{Assignments, Counts, Subscriptions, in_order, nothing};
 use std::sync::Arc;
 
 /// Assigns all partitions.
-pub fn round_robin(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
+pub(crate) fn round_robin(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
     let mut assignments = nothing(subscriptions);
     let members = in_order(subscriptions);
     let mut turn = members.iter().cycle().peekable();

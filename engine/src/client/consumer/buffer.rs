@@ -2,6 +2,7 @@
 
 use super::aborted::Aborted;
 use super::position::Position;
+use crate::ids::Offset;
 use crate::record::{self, Batch, RecordError};
 use crate::rules::client::FetchedBatch;
 use bytes::Bytes;
@@ -40,6 +41,12 @@ impl Buffered {
     /// Whether all records have been taken.
     pub(super) fn is_empty(&self) -> bool {
         self.next == self.batches.len()
+    }
+
+    /// The end of the last batch.
+    pub(super) fn end(&self) -> Offset {
+        let last = self.batches.last().and_then(|bytes| Batch::new(bytes).ok());
+        last.map_or(0, |batch| batch.next_offset())
     }
 
     /// Takes at most `limit` records from `position` onwards, and moves the position past them.

@@ -70,7 +70,7 @@ impl Consumer {
                 (EARLIEST_TIMESTAMP, Purpose::Reset)
             }
             (State::Resetting { .. }, _) if !assigned.asked => (LATEST_TIMESTAMP, Purpose::Reset),
-            (State::Unresolved, _) => return None,
+            (State::Unresolved | State::Initializing, _) => return None,
             _ if assigned.end == End::Wanted => (LATEST_TIMESTAMP, Purpose::End),
             (_, Time::Wanted(timestamp)) => (timestamp, Purpose::Time),
             _ => return None,

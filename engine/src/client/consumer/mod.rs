@@ -1,4 +1,5 @@
-//! The consumer with partitions assigned by hand (`KafkaConsumer.assign`).
+//! The consumer with partitions assigned by hand (`KafkaConsumer.assign`), or by its group
+//! ([`super::GroupConsumer`]).
 //!
 //! One fetch is in flight to each leader and one response buffered for each partition. Once the
 //! application has polled everything that a leader sent, the next fetch goes to that leader before
@@ -6,6 +7,7 @@
 //! after a growing back-off; Kafka's consumer repeats it at once.
 
 mod aborted;
+mod assignment;
 mod buffer;
 mod event;
 mod fetch;
@@ -16,6 +18,7 @@ mod position;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use assignment::Committable;
 pub use event::{ConsumerError, ConsumerEvent, Polled};
 
 use super::metadata::Metadata;
@@ -65,6 +68,8 @@ pub struct Consumer {
     next_stamp: u64,
     armed: Mono,
     events: Vec<ConsumerEvent>,
+    /// Partitions begin at the committed offset of a group.
+    is_in_group: bool,
 }
 
 /// The purpose of a request.
@@ -110,6 +115,7 @@ impl Consumer {
             next_stamp: 0,
             armed: Mono::MAX,
             events: Vec::new(),
+            is_in_group: false,
         }
     }
 
@@ -395,6 +401,10 @@ impl Consumer {
                 self.places.resolve(assigned.partition, index);
                 match assigned.start.take() {
                     Some((offset, epoch)) => self.start_at(index, offset, epoch),
+                    None if self.is_in_group => {
+                        let stamp = self.stamp();
+                        self.partitions[index].turn(State::Initializing, stamp);
+                    }
                     None => self.reset(index, Positioning::Start, ConsumerError::NoOffset),
                 }
             }
@@ -457,8 +467,18 @@ impl Consumer {
     }
 
     fn start_at(&mut self, index: usize, offset: Offset, offset_epoch: Option<LeaderEpoch>) {
+        self.begin_at(index, offset, offset_epoch, Positioning::Seek);
+    }
+
+    fn begin_at(
+        &mut self,
+        index: usize,
+        offset: Offset,
+        offset_epoch: Option<LeaderEpoch>,
+        why: Positioning,
+    ) {
         let position = Position { offset, offset_epoch, leader_epoch: None };
-        self.move_to(index, position, Positioning::Seek);
+        self.move_to(index, position, why);
     }
 
     fn move_to(&mut self, index: usize, position: Position, why: Positioning) {

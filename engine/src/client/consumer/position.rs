@@ -30,6 +30,8 @@ impl Position {
 pub(super) enum State {
     /// The metadata of the topic has to arrive.
     Unresolved,
+    /// The offset that the group has committed has to come.
+    Initializing,
     /// The leader has to return the offset to start from.
     Resetting {
         /// Earliest or latest.
@@ -81,6 +83,8 @@ pub(super) struct Assigned {
     pub(super) time: Time,
     /// The end of the readable records according to the last fetch.
     pub(super) readable_end: Option<Offset>,
+    /// Its place in the assignment changes.
+    pub(super) has_moved: bool,
 }
 
 /// The state of a request for the first record of a time or later.
@@ -123,6 +127,7 @@ impl Assigned {
             end: End::NotWanted,
             time: Time::NotWanted,
             readable_end: None,
+            has_moved: false,
         }
     }
 

@@ -27,13 +27,13 @@ struct Balanced {
 }
 
 /// Assigns all partitions; each member gives up what it has owned first.
-pub fn sticky(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
+pub(crate) fn sticky(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
     balanced(counts, subscriptions).assignments
 }
 
 /// Assigns all partitions but those that move: their owner gives them up first, and they are assigned in
 /// the rebalance that follows.
-pub fn cooperative_sticky(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
+pub(crate) fn cooperative_sticky(counts: &Counts, subscriptions: &Subscriptions) -> Assignments {
     let Balanced { mut assignments, moving } = balanced(counts, subscriptions);
     let moving = moving.unwrap_or_else(|| moving_between(subscriptions, &assignments));
     for (partition, next) in moving {

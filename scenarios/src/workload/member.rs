@@ -1,0 +1,516 @@
+//! An application that shares a group's partitions with others.
+//!
+//! It works as one thread would: it polls, processes what the poll returned, commits as it has been told
+//! to, and polls again. Its consumer sends heartbeats meanwhile. An exception that no other poll would
+//! change ends its consumer; after a second it begins again with another.
+
+use super::consumer::{ConsumerAppConfig, Thrown};
+use super::habits::Habits;
+use super::seeking::{self, next_seek};
+use super::{report_event, report_polled};
+use engine::client::{CommitError, ConsumerError, ConsumerEvent, GroupConsumer, GroupEvent};
+use engine::config::ConsumerConfig;
+use engine::error::ErrorCode;
+use engine::fact::{ClientFact, Fact, MemberFact, Revocation};
+use engine::ids::{GroupId, Offset, TopicPartition};
+use engine::rules::Rulebook;
+use engine::timer::Timer;
+use engine::{Input, Outbox};
+use machine::{Boot, Mono, Now, Span};
+use spec::{Commit, CommitKind, OnRevoke};
+use std::collections::BTreeMap;
+
+/// The configuration of a member.
+#[derive(Clone, Debug)]
+pub struct MemberAppConfig {
+    /// What it reads, and when.
+    pub reading: ConsumerAppConfig,
+    /// `group.id`
+    pub group: GroupId,
+    /// How it works.
+    pub habits: Habits,
+}
+
+/// An application that is a member of a group.
+#[derive(Clone, Debug)]
+pub struct MemberApp {
+    config: Box<MemberAppConfig>,
+    rules: Rulebook,
+    boot: Boot,
+    /// The consumer; `None` while the application is away.
+    member: Option<Box<GroupConsumer>>,
+    phase: Phase,
+    /// How often it has polled records.
+    polls: u64,
+    /// The number of consumers before the present one.
+    replaced: u64,
+    next_commit: u64,
+    began: Mono,
+    /// How much longer the next records take.
+    stall: Span,
+    /// The application closes its consumer before it polls again, and this follows.
+    wanted: Option<Next>,
+    /// The listener waits for this commit.
+    listener_waits: Option<u64>,
+    thrown: Thrown,
+}
+
+/// What the application's thread does.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// It has no consumer: it has not begun, has left, or has ended.
+    Away,
+    /// It polls.
+    Polling,
+    /// It processes records, until this time.
+    Processing(Work, Mono),
+    /// It waits for a commit, then goes on with the records; `None`: it polls.
+    Committing(u64, Option<Work>),
+    /// It closes its consumer.
+    Closing(Next),
+}
+
+/// Records that a poll has returned and that are being processed.
+#[derive(Clone, Debug)]
+struct Work {
+    /// Each partition, with the positions before and after.
+    polled: Vec<(TopicPartition, Offset, Offset)>,
+    /// How long that takes from when it goes on.
+    left: Span,
+    /// The application commits when this much is left.
+    commit_at: Option<Span>,
+    /// The application commits afterwards.
+    commits_after: bool,
+}
+
+impl Work {
+    /// The application begins or goes on with the records.
+    fn begin(self, now: Now) -> Phase {
+        let until = now.mono + self.left;
+        Phase::Processing(self, until)
+    }
+}
+
+/// What follows when the consumer is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The process ends.
+    Halt,
+    /// The application begins again after this time.
+    Return(Span),
+    /// The application has ended.
+    End,
+}
+
+const START: Timer = Timer::Application(0);
+const STOP: Timer = Timer::Application(1);
+const ASK_END: Timer = Timer::Application(2);
+/// Something of processing is due.
+const WORK: Timer = Timer::Application(3);
+/// Timers of a kind, by index, begin here and at the multiples.
+const KIND: u32 = 10_000;
+const SEEK: u32 = 1;
+const STALL: u32 = 2;
+const LEAVE: u32 = 3;
+/// The time from an error to the application's next consumer.
+const PAUSE: Span = Span::secs(1);
+
+impl MemberApp {
+    /// Starts the application.
+    pub fn boot(config: &MemberAppConfig, rules: Rulebook, boot: Boot, out: &mut Outbox) -> Self {
+        let began = config.reading.began.unwrap_or(boot.now.mono);
+        let app = Self {
+            config: Box::new(config.clone()),
+            rules,
+            boot,
+            member: None,
+            phase: Phase::Away,
+            polls: 0,
+            replaced: 0,
+            next_commit: 0,
+            began,
+            stall: Span::ZERO,
+            wanted: None,
+            listener_waits: None,
+            thrown: Thrown::default(),
+        };
+        out.set_timer(START, (began + config.reading.start).max(boot.now.mono));
+        if let Some(stop) = config.reading.stop {
+            out.set_timer(STOP, began + stop);
+        }
+        app.set_timers(SEEK, config.reading.seeks.len(), boot.now.mono, out);
+        app.set_timers(STALL, config.habits.stalls.len(), boot.now.mono, out);
+        app.set_timers(LEAVE, config.habits.leaves.len(), boot.now.mono, out);
+        app
+    }
+
+    fn set_timers(&self, kind: u32, count: usize, now: Mono, out: &mut Outbox) {
+        (0..count as u32).for_each(|index| self.set_timer(kind, index, now, out));
+    }
+
+    /// Sets the timer of the next seek, stall or leave, at or after `now`.
+    fn set_timer(&self, kind: u32, index: u32, now: Mono, out: &mut Outbox) {
+        let (habits, place) = (&self.config.habits, index as usize);
+        let at = match kind {
+            SEEK => next_seek(&self.config.reading.seeks[place], self.began, now),
+            STALL => habits.stalls[place].next(self.began, habits.load, now),
+            _ => habits.leaves[place].next(self.began, habits.load, now),
+        };
+        if let Some(at) = at {
+            out.set_timer(Timer::Application(kind * KIND + index), at);
+        }
+    }
+
+    /// The consumer's properties.
+    pub fn properties(&self) -> &ConsumerConfig {
+        &self.config.reading.consumer
+    }
+
+    /// `group.id`
+    pub fn group(&self) -> &GroupId {
+        &self.config.group
+    }
+
+    /// The topics of its subscription, each with its number of partitions.
+    pub fn topics(&self) -> &[(String, i32)] {
+        &self.config.reading.topics
+    }
+
+    /// The position in a partition that it owns.
+    pub fn position(&self, partition: TopicPartition) -> Option<Offset> {
+        self.member.as_ref()?.consumer().position(partition)
+    }
+
+    /// Whether it owns a partition.
+    pub fn reads(&self, partition: TopicPartition) -> bool {
+        let owns = |member: &GroupConsumer| {
+            let metadata = member.consumer().metadata();
+            let mut owned = member.owned().iter().filter(|it| it.1 == partition.partition);
+            owned.any(|(name, _)| metadata.topic(name).is_some_and(|it| it.id == partition.topic))
+        };
+        self.member.as_ref().is_some_and(|member| owns(member))
+    }
+
+    /// Whether it is part of its group or wants to be.
+    pub fn is_reading(&self) -> bool {
+        let is_here =
+            matches!(self.phase, Phase::Polling | Phase::Processing(..) | Phase::Committing(..));
+        is_here && self.wanted.is_none()
+    }
+
+    /// Whether it has its assignment and knows of no rebalance.
+    pub fn is_settled(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.is_settled())
+    }
+
+    /// The partitions that it does not read any more, each with the exception of its poll.
+    pub fn thrown(&self) -> &BTreeMap<TopicPartition, ConsumerError> {
+        &self.thrown.0
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Timer(START) => self.begin(now, out),
+            Input::Timer(STOP) => self.want(Next::End, out),
+            Input::Timer(ASK_END) => self.ask_end(now, out),
+            Input::Timer(WORK) => {}
+            Input::Timer(Timer::Application(number)) => self.on_time(number, now, out),
+            Input::Stop => self.want(Next::Halt, out),
+            input => {
+                if let Some(member) = &mut self.member {
+                    member.on_input(now, &input, out);
+                }
+            }
+        }
+        self.go_on(now, out);
+    }
+
+    /// Subscribes, with a new consumer.
+    fn begin(&mut self, now: Now, out: &mut Outbox) {
+        let reading = &self.config.reading;
+        let is_over = reading.stop.is_some_and(|stop| self.began + stop <= now.mono);
+        if is_over || !matches!(self.phase, Phase::Away) {
+            return;
+        }
+        let entropy = self.boot.entropy.wrapping_add(self.replaced);
+        let boot = Boot { entropy, now, ..self.boot };
+        let topics: Vec<&str> = reading.topics.iter().map(|(topic, _)| topic.as_str()).collect();
+        let member = GroupConsumer::new(
+            &reading.consumer,
+            &self.config.group,
+            &topics,
+            self.rules,
+            &boot,
+            &reading.bootstrap,
+            self.next_commit,
+        );
+        self.member = Some(Box::new(member));
+        self.phase = Phase::Polling;
+        self.thrown = Thrown::default();
+        self.ask_end_later(now, out);
+    }
+
+    /// Closes the consumer when the application would poll next.
+    fn want(&mut self, next: Next, out: &mut Outbox) {
+        match &mut self.phase {
+            Phase::Away if next == Next::Halt => out.halt(machine::Halt::Clean),
+            Phase::Away => {}
+            Phase::Closing(after) if *after != Next::Halt => *after = next,
+            Phase::Closing(_) => {}
+            _ if self.wanted == Some(Next::Halt) => {}
+            _ => self.wanted = Some(next),
+        }
+    }
+
+    /// A seek, a stall or a leave is due.
+    fn on_time(&mut self, number: u32, now: Now, out: &mut Outbox) {
+        let (kind, index) = (number / KIND, number % KIND);
+        self.set_timer(kind, index, now.mono + Span(1), out);
+        let (config, place) = (&self.config, index as usize);
+        match kind {
+            SEEK => {
+                let (topics, to) = (&config.reading.topics, config.reading.seeks[place].to);
+                if let Some(member) = &mut self.member {
+                    seeking::seek(member.consumer_mut(), topics, to, now, out);
+                }
+            }
+            STALL => self.stall_for(config.habits.stalls[place].lasts),
+            _ => self.want(Next::Return(config.habits.leaves[place].lasts), out),
+        }
+    }
+
+    fn stall_for(&mut self, lasts: Span) {
+        match &mut self.phase {
+            Phase::Processing(_, until) => *until = *until + lasts,
+            _ => self.stall = self.stall.saturating_add(lasts),
+        }
+    }
+
+    fn ask_end(&mut self, now: Now, out: &mut Outbox) {
+        let Some(member) = &mut self.member else { return };
+        for (topic, partitions) in &self.config.reading.topics {
+            for partition in 0..*partitions {
+                member.consumer_mut().request_end(now, topic, partition, out);
+            }
+        }
+        self.ask_end_later(now, out);
+    }
+
+    fn ask_end_later(&self, now: Now, out: &mut Outbox) {
+        if let Some(every) = self.config.reading.ask_end_every {
+            out.set_timer(ASK_END, now.mono + every);
+        }
+    }
+
+    /// Goes on until the thread waits.
+    fn go_on(&mut self, now: Now, out: &mut Outbox) {
+        loop {
+            self.on_events(now, out);
+            let goes_on = match std::mem::replace(&mut self.phase, Phase::Away) {
+                Phase::Polling => self.poll(now, out),
+                Phase::Processing(work, until) => self.process(work, until, now, out),
+                waiting => {
+                    self.phase = waiting;
+                    false
+                }
+            };
+            let has_events = self.member.as_ref().is_some_and(|member| member.has_events());
+            if !goes_on && !has_events {
+                return;
+            }
+        }
+    }
+
+    /// Polls. Returns whether the thread goes on.
+    fn poll(&mut self, now: Now, out: &mut Outbox) -> bool {
+        self.phase = Phase::Polling;
+        let Some(member) = &mut self.member else { return false };
+        if self.listener_waits.is_some() {
+            return false;
+        }
+        if let Some(next) = self.wanted.take() {
+            self.phase = Phase::Closing(next);
+            member.close(now, out);
+            return false;
+        }
+        let polled = member.poll(now, out);
+        if polled.is_empty() {
+            return false;
+        }
+        let records: u32 = polled.iter().map(|polled| polled.records).sum();
+        let ranges = polled.iter().map(|it| (it.partition, it.from, it.to)).collect();
+        for polled in polled {
+            self.thrown.on_polled(&polled);
+            report_polled(polled, out);
+        }
+        if records == 0 {
+            self.report_processed(ranges, out);
+        } else {
+            self.on_records(ranges, records, now, out);
+        }
+        true
+    }
+
+    /// A poll has returned records.
+    fn on_records(
+        &mut self,
+        polled: Vec<(TopicPartition, Offset, Offset)>,
+        records: u32,
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        self.polls += 1;
+        let habits = &self.config.habits;
+        let takes = habits.processing(records).saturating_add(self.stall);
+        self.stall = Span::ZERO;
+        let commits = habits.commits_after(self.polls).then_some(habits.commit);
+        let work = Work {
+            polled,
+            left: takes,
+            commit_at: (commits == Some(Commit::During)).then_some(Span(takes.0 / 2)),
+            commits_after: commits == Some(Commit::After),
+        };
+        self.phase = match commits {
+            Some(Commit::Before) => self.commit(Some(work), now, out),
+            _ => work.begin(now),
+        };
+    }
+
+    /// Commits all positions. Returns what the thread does then.
+    fn commit(&mut self, then: Option<Work>, now: Now, out: &mut Outbox) -> Phase {
+        let Some(member) = &mut self.member else { return Phase::Away };
+        match (self.config.habits.kind, then) {
+            (CommitKind::Sync, then) => Phase::Committing(member.commit_sync(now, None, out), then),
+            (CommitKind::Async, then) => {
+                member.commit_async(now, None, out);
+                then.map_or(Phase::Polling, |work| work.begin(now))
+            }
+        }
+    }
+
+    /// Processes records. Returns whether the thread goes on.
+    fn process(&mut self, mut work: Work, until: Mono, now: Now, out: &mut Outbox) -> bool {
+        work.left = until.since(now.mono);
+        if work.commit_at.is_some_and(|at| work.left <= at) {
+            work.commit_at = None;
+            self.phase = self.commit(Some(work), now, out);
+            return true;
+        }
+        if now.mono < until {
+            let next = Span(work.left.0 - work.commit_at.map_or(0, |at| at.0));
+            out.set_timer(WORK, now.mono + next);
+            self.phase = Phase::Processing(work, until);
+            return false;
+        }
+        self.report_processed(std::mem::take(&mut work.polled), out);
+        self.phase = match work.commits_after {
+            true => self.commit(None, now, out),
+            false => Phase::Polling,
+        };
+        true
+    }
+
+    fn report_processed(&self, ranges: Vec<(TopicPartition, Offset, Offset)>, out: &mut Outbox) {
+        for (partition, from, to) in ranges {
+            let group = self.config.group.clone();
+            let processed = MemberFact::Processed { group, partition, from, to };
+            out.observe(Fact::Client(ClientFact::Member(processed)));
+        }
+    }
+
+    fn on_events(&mut self, now: Now, out: &mut Outbox) {
+        let Some(member) = &mut self.member else { return };
+        let events: Vec<GroupEvent> = member.take_events().collect();
+        let read: Vec<ConsumerEvent> = member.consumer_mut().take_events().collect();
+        for event in read {
+            self.on_read(&event, now, out);
+        }
+        for event in events {
+            self.on_event(event, now, out);
+        }
+    }
+
+    /// An event of reading.
+    fn on_read(&mut self, event: &ConsumerEvent, now: Now, out: &mut Outbox) {
+        if let ConsumerEvent::TimeShown { partition, offset: Some(offset), .. } = *event
+            && let Some(member) = &mut self.member
+        {
+            let topics = &self.config.reading.topics;
+            seeking::go_to(member.consumer_mut(), topics, (partition, offset), now, out);
+        }
+        self.thrown.on_event(event);
+        report_event(event, out);
+        if !self.thrown.0.is_empty() && !self.seeks_later(now.mono) {
+            // Nothing handles the exception: the application ends.
+            self.want(Next::End, out);
+        }
+    }
+
+    /// Whether it seeks once more, which is how an application goes on after an exception.
+    fn seeks_later(&self, now: Mono) -> bool {
+        let mut seeks = self.config.reading.seeks.iter();
+        seeks.any(|seek| next_seek(seek, self.began, now).is_some())
+    }
+
+    /// An event of the membership.
+    fn on_event(&mut self, event: GroupEvent, now: Now, out: &mut Outbox) {
+        let Some(member) = &mut self.member else { return };
+        match event {
+            GroupEvent::Revoking { why, .. } => {
+                let is_lost = matches!(why, Revocation::Lost { .. });
+                if self.config.habits.on_revoke == OnRevoke::Commit && !is_lost {
+                    self.listener_waits = Some(member.commit_sync(now, None, out));
+                } else {
+                    member.listener_returned(now, out);
+                }
+            }
+            GroupEvent::Assigned { .. } => {}
+            GroupEvent::Committed { commit, error } => self.on_commit(commit, error, now, out),
+            GroupEvent::Failed(error) => {
+                let next = match error {
+                    ErrorCode::FencedInstanceId => Next::End,
+                    _ => Next::Return(PAUSE),
+                };
+                self.want(next, out);
+            }
+            GroupEvent::Closed => self.on_closed(now, out),
+        }
+    }
+
+    /// A commit has ended. An application goes on after an exception that the next poll mends.
+    fn on_commit(&mut self, commit: u64, error: Option<CommitError>, now: Now, out: &mut Outbox) {
+        if let Some(CommitError::Fatal(error)) = error {
+            let is_fenced = error == ErrorCode::FencedInstanceId;
+            self.want(if is_fenced { Next::End } else { Next::Return(PAUSE) }, out);
+        }
+        if self.listener_waits == Some(commit) {
+            self.listener_waits = None;
+            if let Some(member) = &mut self.member {
+                member.listener_returned(now, out);
+            }
+            return;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Away) {
+            Phase::Committing(awaited, work) if awaited == commit => {
+                self.phase = work.map_or(Phase::Polling, |work| work.begin(now));
+            }
+            other => self.phase = other,
+        }
+    }
+
+    fn on_closed(&mut self, now: Now, out: &mut Outbox) {
+        if let Some(member) = self.member.take() {
+            self.next_commit = member.next_commit();
+            self.replaced += 1;
+        }
+        self.listener_waits = None;
+        if let Phase::Closing(next) = std::mem::replace(&mut self.phase, Phase::Away) {
+            match next {
+                Next::Halt => out.halt(machine::Halt::Clean),
+                Next::Return(after) => out.set_timer(START, now.mono + after),
+                Next::End => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Checks of consumers that are members of a group.
+
+use super::Check;
+use crate::{Absence, Commit, Consumers, OnRevoke, Time};
+
+/// The longest that a member is away or takes for one record.
+const LONGEST: Time = Time::secs(3_600);
+/// The shortest interval at which members go away again.
+const OFTEN: Time = Time::millis(1);
+/// Characters of a group's name, at most: half of what an internal topic's key can have.
+const NAME: usize = 200;
+
+impl Check<'_> {
+    pub(super) fn members(&mut self, i: usize, group: &Consumers) {
+        let Some(name) = &group.group else {
+            return self.without_group(i, group);
+        };
+        let at = |key: &str| path!["consumers", i, key];
+        if name.len() > NAME {
+            self.impossible(at("group"), format!("a group's name has {NAME} characters at most"));
+        }
+        if group.commit_every == 0 {
+            self.impossible(at("commit_every"), "they commit once in 1 poll or more");
+        }
+        if group.process_time > LONGEST {
+            self.impossible(at("process_time"), format!("a record takes {LONGEST} at most"));
+        }
+        for (key, absences) in [("stalls", &group.stalls), ("leaves", &group.leaves)] {
+            for (j, absence) in absences.iter().enumerate() {
+                self.absence(path!["consumers", i, key, j], absence);
+            }
+        }
+        self.commits(i, group);
+        self.session(i, group);
+    }
+
+    /// Keys that mean nothing without a group.
+    fn without_group(&mut self, i: usize, group: &Consumers) {
+        let default = Consumers::default();
+        let set = [
+            ("commit", group.commit.is_some()),
+            ("commit_kind", group.commit_kind != default.commit_kind),
+            ("commit_every", group.commit_every != default.commit_every),
+            ("on_revoke", group.on_revoke.is_some()),
+            ("process_time", group.process_time != default.process_time),
+            ("stagger", group.stagger != default.stagger),
+            ("stalls", !group.stalls.is_empty()),
+            ("leaves", !group.leaves.is_empty()),
+        ];
+        for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
+            let message =
+                format!("`{key}` is for members of a group, and these consumers have none");
+            self.impossible(path!["consumers", i, key], message);
+            self.hinted(Some("`group = \"name\"` makes them members".to_owned()));
+        }
+    }
+
+    fn absence(&mut self, path: Vec<String>, absence: &Absence) {
+        let at = |key: &str| [path.clone(), vec![key.to_owned()]].concat();
+        if absence.lasts > LONGEST {
+            self.impossible(at("lasts"), format!("a member is away for {LONGEST} at most"));
+        }
+        if absence.every.is_some_and(|every| every < OFTEN) {
+            self.impossible(at("every"), format!("the shortest interval is {OFTEN}"));
+        }
+        if absence.members == Some(0) {
+            self.impossible(at("members"), "1 member or more goes");
+        }
+    }
+
+    /// A consumer that commits by itself needs no commits of its application.
+    fn commits(&mut self, i: usize, group: &Consumers) {
+        if !group.config().enable_auto_commit {
+            return;
+        }
+        let own = group.commit.is_some_and(|commit| commit != Commit::Never);
+        let in_listener = group.on_revoke == Some(OnRevoke::Commit);
+        for (key, _) in [("commit", own), ("on_revoke", in_listener)].into_iter().filter(|it| it.1)
+        {
+            let message = "they commit by themselves (`enable.auto.commit` is true), and their \
+                           application commits as well";
+            self.unwise(path!["consumers", i, key], message.to_owned());
+            self.hinted(Some("set `enable.auto.commit = false` in their properties".to_owned()));
+        }
+    }
+
+    /// A coordinator refuses other session time-outs, so that no member ever joins.
+    fn session(&mut self, i: usize, group: &Consumers) {
+        let index = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
+        let Some(cluster) = self.scenario.clusters.get(index) else { return };
+        let broker = cluster.broker.config();
+        let (least, most) = (broker.group_min_session_timeout, broker.group_max_session_timeout);
+        let session = group.config().session_timeout;
+        if (least..=most).contains(&session) {
+            return;
+        }
+        let (session, least, most) = (session.as_millis(), least.as_millis(), most.as_millis());
+        let message = format!(
+            "`session.timeout.ms={session}`: a coordinator allows {least} to {most} ms \
+             (`group.min.session.timeout.ms`, `group.max.session.timeout.ms`)"
+        );
+        let own = path!["consumers", i, "properties", "session.timeout.ms"];
+        let limit = path!["clusters", index, "broker", "group.min.session.timeout.ms"];
+        let is_set = group.properties.get("session.timeout.ms").is_some();
+        self.impossible(if is_set { own } else { limit }, message);
+    }
+}

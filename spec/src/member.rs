@@ -1,0 +1,62 @@
+//! How applications that share a group of consumers work: when they commit, how long they take, and when
+//! they are away.
+
+use super::unit::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// When an application commits the positions that its polls have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Commit {
+    /// When it has processed the records: what was processed and not committed is processed again after a
+    /// crash.
+    After,
+    /// Before it processes the records: what was committed and not processed is skipped after a crash.
+    Before,
+    /// Halfway through processing.
+    During,
+    /// Never by itself.
+    Never,
+}
+
+/// How an application commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitKind {
+    /// It waits (`commitSync`).
+    #[default]
+    Sync,
+    /// It goes on (`commitAsync`).
+    Async,
+}
+
+/// The listener of an application, called before partitions are revoked
+/// (`ConsumerRebalanceListener.onPartitionsRevoked`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRevoke {
+    /// It commits positions (`commitSync`).
+    Commit,
+    /// It does nothing.
+    Nothing,
+}
+
+/// Members of a group that are away for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Absence {
+    /// When the first member goes.
+    pub at: Time,
+    /// How long each is away.
+    pub lasts: Time,
+    /// The interval at which it is repeated; not repeated unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Time>,
+    /// How many members go, the first ones of their table; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u16>,
+    /// The time from one member to the next; all go at once unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stagger: Option<Time>,
+}
