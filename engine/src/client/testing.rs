@@ -1,16 +1,16 @@
 //! A client with brokers whose responses a test chooses.
 
-use super::{Admin, Consumer, Producer};
-use crate::Outbox;
+use super::{Admin, Consumer, GroupConsumer, Producer};
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{ClientFact, Fact, MemberFact};
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use crate::protocol::{
     ApiVersionsResponse, Message, MetadataBroker, MetadataPartition, MetadataResponse,
     MetadataTopic, Request, Response,
 };
 use crate::timer::Timer;
-use machine::{Boot, ConnId, Mono, NodeId, Now, Output, Span, Wall};
+use crate::{Input, Outbox};
+use machine::{Boot, CloseReason, ConnId, Mono, NodeId, Now, Output, Span, Wall};
 use std::collections::{BTreeMap, VecDeque};
 
 pub(super) const TOPIC: TopicId = TopicId(77);
@@ -69,6 +69,26 @@ client!(Producer {
 client!(Consumer {});
 client!(Admin {});
 
+impl Client for GroupConsumer {
+    fn message(&mut self, now: Now, conn: ConnId, message: &Message, out: &mut Outbox) -> bool {
+        let (from, message) = (boot().node, message.clone());
+        self.on_input(now, &Input::Message { conn, from, message }, out)
+    }
+
+    fn opened(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        self.on_input(now, &Input::Opened { conn, peer: boot().node }, out)
+    }
+
+    fn closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) -> bool {
+        let reason = CloseReason::Closed;
+        self.on_input(now, &Input::Closed { conn, peer: boot().node, reason }, out)
+    }
+
+    fn timer(&mut self, now: Now, timer: Timer, out: &mut Outbox) -> bool {
+        self.on_input(now, &Input::Timer(timer), out)
+    }
+}
+
 /// A request that a broker has received and not responded to.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -90,6 +110,8 @@ pub(super) struct Stage {
     pub(super) asked: VecDeque<Asked>,
     /// The names of rules whose decision differed from that of the default rule.
     pub(super) differed: Vec<&'static str>,
+    /// What members of groups reported.
+    pub(super) members: Vec<MemberFact>,
     /// The number of metadata requests.
     pub(super) metadata_requests: u32,
     /// The features that brokers report: their epoch, and the level of `transaction.version`.
@@ -111,6 +133,7 @@ impl Stage {
             silent: Vec::new(),
             asked: VecDeque::new(),
             differed: Vec::new(),
+            members: Vec::new(),
             metadata_requests: 0,
             features: (-1, 0),
             connections: BTreeMap::new(),
@@ -172,6 +195,7 @@ impl Stage {
                 self.asked.retain(|asked| asked.conn != conn);
             }
             Output::Observe(Fact::RuleDiffered { rule }) => self.differed.push(rule),
+            Output::Observe(Fact::Client(ClientFact::Member(fact))) => self.members.push(fact),
             Output::SetTimer { timer, at } => {
                 self.timers.insert(timer, at);
             }

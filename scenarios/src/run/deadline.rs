@@ -4,7 +4,7 @@
 
 use machine::Span;
 use sim::LinkProfile;
-use spec::{Cluster, Link, Scenario};
+use spec::{Cluster, Consumers, Link, Scenario};
 
 /// The time for everything else: boots, log recovery, message delays, fetches of missing records.
 const MARGIN: Span = Span::secs(10);
@@ -131,10 +131,26 @@ fn configured(scenario: &Scenario) -> Span {
     });
     let consumers = scenario.consumers.iter().map(|consumers| {
         let config = consumers.config();
-        sum(&[twice(config.request_timeout), config.fetch_max_wait, config.retry_backoff_max])
+        let fetches =
+            sum(&[twice(config.request_timeout), config.fetch_max_wait, config.retry_backoff_max]);
+        match consumers.group {
+            Some(_) => fetches.saturating_add(of_member(scenario, consumers)),
+            None => fetches,
+        }
     });
     let clients = producers.chain(consumers).max().unwrap_or_default();
     sum(&[cluster, clients, MARGIN])
+}
+
+/// The session of a member that is gone has to end, the others join again, and all records are
+/// processed, perhaps by one member.
+fn of_member(scenario: &Scenario, consumers: &Consumers) -> Span {
+    let config = consumers.config();
+    let records: u64 = scenario.producers.iter().map(|producers| producers.records).sum();
+    let processing = Span(consumers.process_time.nanos().saturating_mul(records));
+    let away = consumers.stalls.iter().chain(&consumers.leaves).map(|absence| absence.lasts.0);
+    let rebalance = config.max_poll_interval.min(away.max().unwrap_or_default());
+    sum(&[twice(config.session_timeout), twice(config.request_timeout), processing, rebalance])
 }
 
 fn of_cluster(cluster: &Cluster) -> Span {
