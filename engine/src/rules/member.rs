@@ -67,3 +67,9 @@ pub fn ends_membership(denied: Denied) -> bool {
 pub fn keeps_member_id(error: ErrorCode) -> bool {
     error == ErrorCode::IllegalGeneration
 }
+
+/// Whether a producer names the member and its generation when it commits offsets in a transaction. A
+/// commit without them is accepted from a member that has lost its partitions (KIP-447).
+pub fn names_member(generation: i32) -> bool {
+    generation >= 0
+}

@@ -289,6 +289,8 @@ rules! {
     ends_membership(denied: member::Denied) -> bool = member::ends_membership;
     /// Whether a member joins again with the same id after an error (KAFKA-13214).
     keeps_member_id(error: ErrorCode) -> bool = member::keeps_member_id;
+    /// Whether a producer names the member whose offsets it commits (KIP-447).
+    names_member(generation: i32) -> bool = member::names_member;
 }
 
 /// The rules that a process follows, and the rules with which they are compared.

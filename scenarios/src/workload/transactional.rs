@@ -136,6 +136,8 @@ impl TransactionalApp {
             TransactionCall::Init => self.producer.init_transactions(now, out),
             TransactionCall::Commit => self.producer.commit_transaction(now, out),
             TransactionCall::Abort => self.producer.abort_transaction(now, out),
+            // Only a pipeline sends offsets.
+            TransactionCall::SendOffsets => Ok(()),
         };
         if let Err(error) = called {
             self.on_thrown(error, now, out);

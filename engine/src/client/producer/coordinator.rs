@@ -5,7 +5,9 @@
 //! connection or a back-off, the sender does nothing else: it sends no batch, and lets none expire.
 
 use super::sequences::Identity;
-use super::transactions::{Effect, Outcome, Queued, Request, TransactionState, Transactions};
+use super::transactions::{
+    Effect, Outcome, Queued, Request, Target as Place, TransactionState, Transactions,
+};
 use super::{Context, Producer, ProducerEvent};
 use crate::client::metadata::Choice;
 use crate::config::ProducerConfig;
@@ -13,8 +15,8 @@ use crate::error::ErrorCode;
 use crate::fact::Fact;
 use crate::ids::peer;
 use crate::protocol::{
-    AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, EndTxnRequest,
-    FindCoordinatorRequest, InitProducerIdRequest, Response,
+    AddOffsetsToTxnRequest, AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType,
+    EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest, Response, TxnOffsetCommitRequest,
 };
 use crate::reach::Reach;
 use crate::record::NO_PRODUCER_ID;
@@ -189,7 +191,12 @@ impl Producer {
                 (Step::BackingOff(queued, now + wait), None)
             }
             Target::Ready(node) => {
-                let request = message_of(&transactional.core, &queued.request, &self.config);
+                let mut request = message_of(&transactional.core, &queued.request, &self.config);
+                if let protocol::Request::TxnOffsetCommit(commit) = &mut request
+                    && !self.rules.names_member(out, commit.generation)
+                {
+                    (commit.generation, commit.member, commit.instance) = (-1, "".into(), None);
+                }
                 let (timeout, context) = (self.config.request_timeout, Context::Transaction);
                 self.channels.send(now, node, request, timeout, context, out);
                 (Step::InFlight(queued), None)
@@ -218,10 +225,15 @@ impl Producer {
             };
         }
         let Some(transactional) = &mut self.transactional else { return Target::Unknown };
-        let Some(coordinator) = transactional.core.coordinator() else { return Target::Unknown };
+        let place = request.target();
+        let Some(coordinator) = transactional.core.coordinator(place) else {
+            return Target::Unknown;
+        };
         let node = peer(self.node, coordinator);
         if self.channels.is_open(node) {
-            transactional.core.on_coordinator_ready();
+            if place == Place::Transaction {
+                transactional.core.on_coordinator_ready();
+            }
             return if self.channels.is_ready(now, node) {
                 Target::Ready(node)
             } else {
@@ -248,6 +260,10 @@ impl Producer {
             Response::AddPartitionsToTxn(response) => {
                 let results = response.transactions.iter().flat_map(|it| it.partitions.clone());
                 Outcome::Added(response.error, results.collect())
+            }
+            Response::AddOffsetsToTxn(response) => Outcome::OffsetsAdded(response.error),
+            Response::TxnOffsetCommit(response) => {
+                Outcome::OffsetsCommitted(response.partitions.clone())
             }
             Response::EndTxn(response) => {
                 let (id, epoch) = (response.producer_id, response.producer_epoch);
@@ -318,6 +334,32 @@ fn message_of(
             let version = AddPartitionsToTxnRequest::OF_CLIENTS;
             AddPartitionsToTxnRequest { version, transactions: vec![added] }.into()
         }
+        Request::FindGroupCoordinator(group) => {
+            let key_type = CoordinatorType::Group;
+            FindCoordinatorRequest { key_type, key: group.clone() }.into()
+        }
+        Request::AddOffsets { identity, offsets } => AddOffsetsToTxnRequest {
+            transactional_id,
+            producer_id: identity.id,
+            producer_epoch: identity.epoch,
+            group: offsets.metadata.group.clone(),
+        }
+        .into(),
+        Request::CommitOffsets { identity, offsets, is_v2 } => TxnOffsetCommitRequest {
+            version: match is_v2 {
+                true => TxnOffsetCommitRequest::NEWEST,
+                false => TxnOffsetCommitRequest::ADDS_PARTITION - 1,
+            },
+            transactional_id,
+            group: offsets.metadata.group.clone(),
+            producer_id: identity.id,
+            producer_epoch: identity.epoch,
+            generation: offsets.metadata.generation,
+            member: offsets.metadata.member.clone(),
+            instance: offsets.metadata.instance.clone(),
+            offsets: offsets.offsets.clone(),
+        }
+        .into(),
         Request::EndTxn { identity, committed, is_v2 } => EndTxnRequest {
             version: if *is_v2 { EndTxnRequest::NEWEST } else { END_TXN_V1 },
             transactional_id,

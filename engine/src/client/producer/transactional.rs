@@ -3,13 +3,14 @@
 
 use super::coordinator::Step;
 use super::transactions::{
-    TransactionCall, TransactionError, TransactionFailure, TransactionState, Transactions,
+    Offsets, TransactionCall, TransactionError, TransactionFailure, TransactionState, Transactions,
 };
 use super::{Context, Producer};
 use crate::Outbox;
+use crate::client::group::GroupMetadata;
 use crate::error::ErrorCode;
 use crate::ids::TransactionalId;
-use crate::protocol::{ApiVersionsRequest, ApiVersionsResponse, ProduceRequest};
+use crate::protocol::{ApiVersionsRequest, ApiVersionsResponse, OffsetToCommit, ProduceRequest};
 use machine::{Mono, NodeId, Now};
 
 /// The transactions of a producer, and the request about them that is in hand.
@@ -77,6 +78,28 @@ impl Producer {
         out: &mut Outbox,
     ) -> Result<(), TransactionError> {
         self.call(TransactionCall::Abort, now, out)
+    }
+
+    /// Commits offsets of a group in the transaction, in the name of a member
+    /// (`sendOffsetsToTransaction`, KIP-447). They take effect with the transaction. The result is an
+    /// event.
+    ///
+    /// # Errors
+    ///
+    /// If the call throws at once.
+    pub fn send_offsets_to_transaction(
+        &mut self,
+        now: Now,
+        offsets: Vec<OffsetToCommit>,
+        metadata: GroupMetadata,
+        out: &mut Outbox,
+    ) -> Result<(), TransactionError> {
+        let transactional =
+            self.transactional.as_mut().ok_or(TransactionError::NotTransactional)?;
+        transactional.core.send_offsets(Offsets { metadata, offsets })?;
+        transactional.call_by = now.mono + self.config.max_block;
+        self.arm(now.mono, out);
+        Ok(())
     }
 
     fn call(

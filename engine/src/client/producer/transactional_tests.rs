@@ -65,6 +65,7 @@ impl Scene {
             Init => self.producer.init_transactions(now, out).unwrap(),
             Commit => self.producer.commit_transaction(now, out).unwrap(),
             Abort => self.producer.abort_transaction(now, out).unwrap(),
+            TransactionCall::SendOffsets => panic!("it takes offsets"),
         }
         self.stage.settle(&mut self.producer);
     }

@@ -7,10 +7,10 @@
 
 use crate::error::ErrorCode;
 use ErrorCode::{
-    ConcurrentTransactions, CoordinatorNotAvailable, InvalidProducerEpoch,
-    InvalidProducerIdMapping, InvalidTxnState, NotCoordinator, OperationNotAttempted,
-    ProducerFenced, TransactionAbortable, TransactionalIdAuthorizationFailed, UnknownProducerId,
-    UnsupportedVersion,
+    ConcurrentTransactions, CoordinatorNotAvailable, FencedInstanceId, IllegalGeneration,
+    InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, NotCoordinator,
+    OperationNotAttempted, ProducerFenced, RequestTimedOut, TransactionAbortable,
+    TransactionalIdAuthorizationFailed, UnknownMemberId, UnknownProducerId, UnsupportedVersion,
 };
 
 /// The consequence of an error.
@@ -76,6 +76,34 @@ pub(super) fn of_add_partitions(error: ErrorCode) -> Class {
     }
 }
 
+/// The class of an error of AddOffsetsToTxn.
+pub(super) fn of_add_offsets(error: ErrorCode) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        CoordinatorNotAvailable | NotCoordinator => Class::FindCoordinator,
+        InvalidProducerEpoch | ProducerFenced => Class::Fatal(ProducerFenced),
+        UnknownProducerId => Class::AbortableIfPossible(error),
+        TransactionAbortable => Class::Abortable(error),
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Fatal(error),
+    }
+}
+
+/// The class of an error of one partition in a response to TxnOffsetCommit. A member that the group does
+/// not know any more, or knows in a later generation, has to abort (KIP-447).
+pub(super) fn of_commit_offsets(error: ErrorCode) -> Class {
+    match error {
+        ErrorCode::None => Class::Fine,
+        CoordinatorNotAvailable | NotCoordinator | RequestTimedOut => Class::FindCoordinator,
+        InvalidProducerEpoch | ProducerFenced => Class::Fatal(ProducerFenced),
+        FencedInstanceId | TransactionAbortable | UnknownMemberId | IllegalGeneration => {
+            Class::Abortable(error)
+        }
+        _ if error.is_retriable() => Class::Retry,
+        _ => Class::Fatal(error),
+    }
+}
+
 /// The class of an error of EndTxn. `TRANSACTION_ABORTABLE` in response to an abort is fatal, as
 /// there is nothing more to abort.
 pub(super) fn of_end_txn(error: ErrorCode, committed: bool) -> Class {
@@ -109,8 +137,8 @@ mod tests {
     use super::*;
     use ErrorCode::{
         CoordinatorLoadInProgress, InvalidRequest, InvalidTransactionTimeout, MessageTooLarge,
-        NetworkException, NotEnoughReplicas, OutOfOrderSequenceNumber, RequestTimedOut,
-        TopicAuthorizationFailed, UnknownServerError, UnknownTopicOrPartition,
+        NetworkException, NotEnoughReplicas, OutOfOrderSequenceNumber, TopicAuthorizationFailed,
+        UnknownServerError, UnknownTopicOrPartition,
     };
 
     fn each(class: fn(ErrorCode) -> Class, errors: &[ErrorCode], expected: fn(ErrorCode) -> Class) {
@@ -148,6 +176,26 @@ mod tests {
         each(of, &of_partitions, |_| Class::Partition);
         each(of, &[UnknownProducerId], Class::AbortableIfPossible);
         each(of, &[TransactionAbortable], Class::Abortable);
+    }
+
+    #[test]
+    fn offsets_of_groups() {
+        let added = of_add_offsets;
+        each(added, &[CoordinatorNotAvailable, NotCoordinator], |_| Class::FindCoordinator);
+        each(added, &[CoordinatorLoadInProgress, ConcurrentTransactions], |_| Class::Retry);
+        each(added, &[InvalidTxnState, InvalidProducerIdMapping], Class::Fatal);
+        each(added, &[UnknownProducerId], Class::AbortableIfPossible);
+        let committed = of_commit_offsets;
+        let moved = [CoordinatorNotAvailable, NotCoordinator, RequestTimedOut];
+        each(committed, &moved, |_| Class::FindCoordinator);
+        let retried = [CoordinatorLoadInProgress, UnknownTopicOrPartition, ConcurrentTransactions];
+        each(committed, &retried, |_| Class::Retry);
+        let members = [FencedInstanceId, UnknownMemberId, IllegalGeneration, TransactionAbortable];
+        each(committed, &members, Class::Abortable);
+        each(committed, &[InvalidTxnState, UnknownServerError], Class::Fatal);
+        for of in [added, committed] {
+            each(of, &[InvalidProducerEpoch, ProducerFenced], |_| Class::Fatal(ProducerFenced));
+        }
     }
 
     #[test]

@@ -12,23 +12,26 @@
 //! | the order of requests; EndTxn waits for all batches | [`queue`], [`Transactions::next`] |
 //! | a transaction without records ends without a request | [`Transactions::next`] |
 //! | first protocol: partitions are added before batches are sent; after an error the producer requests another epoch | [`Transactions::add`], [`Transactions::fail`] |
+//! | offsets of a group are committed in the transaction (KIP-447) | [`offsets`] |
 //! | second protocol: the producer gets another epoch at the end of every transaction | [`Transactions::on_done`] |
 //! | the protocol changes only between transactions, upwards with another epoch | [`Transactions::adopt_features`] |
 
 mod class;
+mod offsets;
 mod queue;
 mod responses;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub(super) use offsets::Offsets;
 pub use state::TransactionState;
 
 use super::sequences::Identity;
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicPartition, TransactionalId};
 use class::Class;
-pub(super) use queue::{Queued, Request};
+pub(super) use queue::{Queued, Request, Target};
 pub(super) use responses::Outcome;
 use std::collections::BTreeSet;
 
@@ -41,6 +44,8 @@ pub enum TransactionCall {
     Commit,
     /// `abortTransaction`.
     Abort,
+    /// `sendOffsetsToTransaction`. After a time-out it need not be repeated.
+    SendOffsets,
 }
 
 /// An error of a transactional producer.
@@ -101,6 +106,8 @@ pub(super) struct Transactions {
     pending: Option<Pending>,
     queue: queue::Queue,
     coordinator: Option<BrokerId>,
+    /// The coordinator of the group whose offsets are committed.
+    group_coordinator: Option<BrokerId>,
     /// There has been a connection to the coordinator, which can thus give the producer another
     /// epoch.
     can_bump: bool,
@@ -133,6 +140,7 @@ impl Transactions {
             pending: None,
             queue: queue::Queue::default(),
             coordinator: None,
+            group_coordinator: None,
             can_bump: false,
             new_partitions: BTreeSet::new(),
             adding: BTreeSet::new(),
@@ -158,8 +166,13 @@ impl Transactions {
         self.failure
     }
 
-    pub(super) fn coordinator(&self) -> Option<BrokerId> {
-        self.coordinator
+    /// The broker to which a request of this kind goes, if it is known.
+    pub(super) fn coordinator(&self, target: Target) -> Option<BrokerId> {
+        match target {
+            Target::Any => None,
+            Target::Transaction => self.coordinator,
+            Target::Group => self.group_coordinator,
+        }
     }
 
     /// Whether the second protocol is in use: data leaders add partitions, and every transaction
@@ -199,6 +212,7 @@ impl Transactions {
                 self.enter(TransactionState::Committing)?;
                 self.begin_end(true, call);
             }
+            TransactionCall::SendOffsets => return Err(TransactionError::IllegalState(self.state)),
             TransactionCall::Abort => {
                 self.enter(TransactionState::Aborting)?;
                 // Nothing has been sent to partitions that are not added.
@@ -236,7 +250,11 @@ impl Transactions {
     pub(super) fn time_out_call(&mut self) -> Option<TransactionCall> {
         let pending = self.pending.as_mut().filter(|pending| pending.is_awaited)?;
         pending.is_awaited = false;
-        Some(pending.call)
+        let call = pending.call;
+        if call == TransactionCall::SendOffsets {
+            self.pending = None;
+        }
+        Some(call)
     }
 
     /// Whether a `send` is legal now.

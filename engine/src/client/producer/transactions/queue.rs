@@ -1,8 +1,9 @@
 //! Requests to the coordinator that wait to be sent (`TransactionManager.pendingRequests`).
 
-use super::TransactionCall;
+use super::{Offsets, TransactionCall};
 use crate::client::producer::sequences::Identity;
-use crate::ids::TopicPartition;
+use crate::ids::{GroupId, TopicPartition};
+use std::sync::Arc;
 
 /// A request about transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,24 @@ pub(in crate::client::producer) enum Request {
         /// The partitions.
         partitions: Vec<TopicPartition>,
     },
+    /// Asks any broker for the coordinator of a group.
+    FindGroupCoordinator(GroupId),
+    /// Adds the partition of `__consumer_offsets` to the transaction, in the first protocol.
+    AddOffsets {
+        /// The id and epoch of the transaction.
+        identity: Identity,
+        /// The offsets that follow.
+        offsets: Arc<Offsets>,
+    },
+    /// Commits offsets of a group in the transaction.
+    CommitOffsets {
+        /// The id and epoch of the transaction.
+        identity: Identity,
+        /// The offsets, of which those are sent that are not committed yet.
+        offsets: Arc<Offsets>,
+        /// It is a transaction of the second protocol.
+        is_v2: bool,
+    },
     /// Commits or aborts the transaction.
     EndTxn {
         /// The id and epoch of the transaction.
@@ -37,9 +56,9 @@ impl Request {
     /// epoch is sent after EndTxn.
     fn priority(&self) -> u8 {
         match self {
-            Self::FindCoordinator => 0,
+            Self::FindCoordinator | Self::FindGroupCoordinator(_) => 0,
             Self::InitProducerId { named: None } => 1,
-            Self::AddPartitions { .. } => 2,
+            Self::AddPartitions { .. } | Self::AddOffsets { .. } | Self::CommitOffsets { .. } => 2,
             Self::EndTxn { .. } => 3,
             Self::InitProducerId { named: Some(_) } => 4,
         }
@@ -50,10 +69,33 @@ impl Request {
         matches!(self, Self::EndTxn { .. })
     }
 
-    /// Whether it goes to the coordinator; otherwise to any broker.
+    /// Whether it goes to a coordinator; otherwise to any broker.
     pub(in crate::client::producer) fn needs_coordinator(&self) -> bool {
-        !matches!(self, Self::FindCoordinator)
+        self.target() != Target::Any
     }
+
+    /// Where it goes.
+    pub(in crate::client::producer) fn target(&self) -> Target {
+        match self {
+            Self::FindCoordinator | Self::FindGroupCoordinator(_) => Target::Any,
+            Self::CommitOffsets { .. } => Target::Group,
+            Self::InitProducerId { .. }
+            | Self::AddPartitions { .. }
+            | Self::AddOffsets { .. }
+            | Self::EndTxn { .. } => Target::Transaction,
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client::producer) enum Target {
+    /// To any broker.
+    Any,
+    /// To the coordinator of the transactional id.
+    Transaction,
+    /// To the coordinator of the group.
+    Group,
 }
 
 /// A request and its circumstances.

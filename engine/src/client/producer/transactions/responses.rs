@@ -2,10 +2,11 @@
 //! (`TransactionManager.nextRequest`, `TxnRequestHandler`).
 
 use super::class::{self, Class};
-use super::{Effect, Identity, Queued, Request, TransactionCall, TransactionFailure};
+use super::{Effect, Identity, Queued, Request, Target, TransactionCall, TransactionFailure};
 use super::{TransactionState, Transactions};
 use crate::error::ErrorCode;
 use crate::ids::{BrokerId, TopicPartition};
+use crate::protocol::NamedPartition;
 
 /// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub(in crate::client::producer) enum Outcome {
     /// A response to AddPartitionsToTxn: the error of the whole request, and the error of each
     /// partition.
     Added(ErrorCode, Vec<(TopicPartition, ErrorCode)>),
+    /// A response to AddOffsetsToTxn.
+    OffsetsAdded(ErrorCode),
+    /// A response to TxnOffsetCommit: the error of each partition.
+    OffsetsCommitted(Vec<(NamedPartition, ErrorCode)>),
     /// A response to EndTxn, with the identity for the next transaction, if it has one.
     Ended(ErrorCode, Option<Identity>),
 }
@@ -84,9 +89,17 @@ impl Transactions {
 
     /// Queues the request again, behind FindCoordinator.
     pub(in crate::client::producer) fn find_coordinator(&mut self, queued: Queued) {
-        if queued.request.needs_coordinator() {
-            self.coordinator = None;
-            self.enqueue(Request::FindCoordinator, None);
+        match (queued.request.target(), &queued.request) {
+            (Target::Transaction, _) => {
+                self.coordinator = None;
+                self.enqueue(Request::FindCoordinator, None);
+            }
+            (Target::Group, Request::CommitOffsets { offsets, .. }) => {
+                self.group_coordinator = None;
+                let group = offsets.metadata.group.clone();
+                self.enqueue(Request::FindGroupCoordinator(group), None);
+            }
+            _ => {}
         }
         self.queue.push(Queued { is_retry: true, ..queued });
     }
@@ -99,6 +112,17 @@ impl Transactions {
                 if self.settle(queued, class::of_find_coordinator(error)).is_some() {
                     self.coordinator = node;
                 }
+            }
+            (Request::FindGroupCoordinator(_), Outcome::Found(error, node)) => {
+                if self.settle(queued, class::of_find_coordinator(error)).is_some() {
+                    self.group_coordinator = node;
+                }
+            }
+            (Request::AddOffsets { .. }, Outcome::OffsetsAdded(error)) => {
+                self.on_offsets_added(queued, error);
+            }
+            (Request::CommitOffsets { .. }, Outcome::OffsetsCommitted(results)) => {
+                self.on_offsets_committed(queued, &results);
             }
             (Request::InitProducerId { named }, Outcome::Initialized(error, identity)) => {
                 let is_bump = named.is_some();
@@ -129,7 +153,11 @@ impl Transactions {
 
     /// Reacts to the class of an error. If there is no error, returns the call that ends with the
     /// request.
-    fn settle(&mut self, queued: Queued, class: Class) -> Option<Option<TransactionCall>> {
+    pub(super) fn settle(
+        &mut self,
+        queued: Queued,
+        class: Class,
+    ) -> Option<Option<TransactionCall>> {
         match class {
             Class::Fine => return Some(queued.call),
             Class::FindCoordinator => self.find_coordinator(queued),
