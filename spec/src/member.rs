@@ -1,7 +1,10 @@
 //! How applications that share a group of consumers work: when they commit, how long they take, and when
 //! they are away.
 
-use super::unit::Time;
+use super::properties::Properties;
+use super::unit::{Share, Time};
+use super::workload::producer_config;
+use engine::config::ProducerConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,4 +62,42 @@ pub struct Absence {
     /// The time from one member to the next; all go at once unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stagger: Option<Time>,
+}
+
+/// What members make of the records that they read: results, which they send to another topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pipeline {
+    /// The topic of the results.
+    pub to: String,
+    /// How many results a record has.
+    pub results: u32,
+    /// The share of transactions that are aborted on purpose; their records are read again.
+    pub aborted: Share,
+    /// The properties of their producers. With a `transactional.id`, the records of one poll, their
+    /// results and their offsets are one transaction.
+    pub properties: Properties<ProducerConfig>,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            to: String::new(),
+            results: 1,
+            aborted: Share::default(),
+            properties: Properties::default(),
+        }
+    }
+}
+
+impl Pipeline {
+    /// Whether results and offsets are committed in transactions.
+    pub fn is_transactional(&self) -> bool {
+        self.config().transactional_id.0.is_some()
+    }
+
+    /// The configuration of their producers.
+    pub fn config(&self) -> ProducerConfig {
+        producer_config(&self.properties)
+    }
 }

@@ -1,6 +1,6 @@
 //! The load: producers and consumers.
 
-use super::member::{Absence, Commit, CommitKind, OnRevoke};
+use super::member::{Absence, Commit, CommitKind, OnRevoke, Pipeline};
 use super::properties::{Properties, Table};
 use super::unit::{Share, Time};
 use engine::config::{ConsumerConfig, ProducerConfig};
@@ -123,16 +123,21 @@ impl Producers {
     /// Their configuration, with the values that Kafka derives: a delivery time-out that is not set
     /// is raised to `linger.ms` + `request.timeout.ms` (`KafkaProducer.configureDeliveryTimeout`).
     pub fn config(&self) -> ProducerConfig {
-        let mut config: ProducerConfig = self.properties.config();
-        let least = config.linger.saturating_add(config.request_timeout);
-        if self.properties.get("delivery.timeout.ms").is_none() {
-            config.delivery_timeout = config.delivery_timeout.max(least);
-        }
-        if only_first_backoff(&self.properties) {
-            config.reconnect_backoff_max = config.reconnect_backoff;
-        }
-        config
+        producer_config(&self.properties)
     }
+}
+
+/// The configuration of a producer, with the values that Kafka derives.
+pub(super) fn producer_config(properties: &Properties<ProducerConfig>) -> ProducerConfig {
+    let mut config: ProducerConfig = properties.config();
+    let least = config.linger.saturating_add(config.request_timeout);
+    if properties.get("delivery.timeout.ms").is_none() {
+        config.delivery_timeout = config.delivery_timeout.max(least);
+    }
+    if only_first_backoff(properties) {
+        config.reconnect_backoff_max = config.reconnect_backoff;
+    }
+    config
 }
 
 impl Producers {
@@ -162,7 +167,8 @@ impl Consumers {
 impl Consumers {
     /// When members commit.
     pub fn commit(&self) -> Commit {
-        let by_itself = self.config().enable_auto_commit;
+        let in_transactions = self.pipeline.as_ref().is_some_and(Pipeline::is_transactional);
+        let by_itself = self.config().enable_auto_commit || in_transactions;
         self.commit.unwrap_or(if by_itself { Commit::Never } else { Commit::After })
     }
 
@@ -170,6 +176,17 @@ impl Consumers {
     pub fn on_revoke(&self) -> OnRevoke {
         let commits = self.commit() != Commit::Never;
         self.on_revoke.unwrap_or(if commits { OnRevoke::Commit } else { OnRevoke::Nothing })
+    }
+
+    /// The `transactional.id` of each; none if they do not send in transactions. Several have a number
+    /// each.
+    pub fn transactional_ids(&self) -> Vec<String> {
+        let id = self.pipeline.as_ref().and_then(|it| it.config().transactional_id.0);
+        match (id, self.count) {
+            (None, _) => Vec::new(),
+            (Some(id), 1) => vec![id.to_string()],
+            (Some(id), count) => (1..=count).map(|number| format!("{id}-{number}")).collect(),
+        }
     }
 
     /// The `group.instance.id` of each; none if they are dynamic members. Several have a number each.
@@ -226,6 +243,9 @@ pub struct Consumers {
     pub stalls: Vec<Absence>,
     /// Members that leave: they close their consumer, and begin again with another.
     pub leaves: Vec<Absence>,
+    /// What members make of the records that they read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<Pipeline>,
     /// When they begin.
     pub start: Time,
     /// When they end; unless given, they read until the load has ended.
@@ -256,6 +276,7 @@ impl Default for Consumers {
             stagger: Time::default(),
             stalls: Vec::new(),
             leaves: Vec::new(),
+            pipeline: None,
             start: Time::default(),
             stop: None,
             seeks: Vec::new(),

@@ -8,7 +8,7 @@ use crate::node::{Node, NodeConfig};
 use crate::plan::Election;
 use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
-    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, Habits, MemberAppConfig,
+    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, Habits, MemberAppConfig, PipelineConfig,
     ProducerAppConfig, ReaderAppConfig, Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
@@ -233,7 +233,7 @@ impl Builder<'_> {
                     bootstrap: brokers(&scenario.clusters[cluster]).collect(),
                     began: None,
                 };
-                let config = match member(scenario, consumers, index, &reading) {
+                let config = match self.member(consumers, index, &reading) {
                     Some(member) => ApplicationConfig::Member(Box::new(member)),
                     None => ApplicationConfig::Consumer(reading),
                 };
@@ -242,6 +242,47 @@ impl Builder<'_> {
                 self.add(node, client(config, self.rules));
             }
         }
+    }
+
+    /// The configuration of one of several members of a group; `None`: they are in no group.
+    fn member(
+        &self,
+        consumers: &spec::Consumers,
+        index: u16,
+        reading: &ConsumerAppConfig,
+    ) -> Option<MemberAppConfig> {
+        let group = consumers.group.as_deref()?.into();
+        let mut reading = reading.clone();
+        let late = Span(consumers.stagger.nanos().saturating_mul(u64::from(index)));
+        reading.start = reading.start.saturating_add(late);
+        if let Some(id) = consumers.instance_ids().get(usize::from(index)) {
+            reading.consumer.group_instance_id.0 = Some(id.as_str().into());
+        }
+        let habits = Habits::new(consumers, index, self.scenario.durations.load.0);
+        let pipeline = self.pipeline(consumers, index);
+        Some(MemberAppConfig { reading, group, habits, pipeline })
+    }
+
+    /// The producing half of a member. Its results have numbers of their own: as those of a producer
+    /// after all others, and of another one in each life.
+    fn pipeline(&self, consumers: &spec::Consumers, index: u16) -> Option<PipelineConfig> {
+        let pipeline = consumers.pipeline.as_ref()?;
+        let mut producer = pipeline.config();
+        if let Some(id) = consumers.transactional_ids().get(usize::from(index)) {
+            producer.transactional_id.0 = Some(id.as_str().into());
+        }
+        let with = self.scenario.consumers.iter().filter(|it| it.pipeline.is_some());
+        let counted = with.clone().take_while(|it| !std::ptr::eq(*it, consumers));
+        let before: u16 = counted.map(|it| it.count).sum();
+        let first = self.roster.producers.len() as u16 + before + index;
+        Some(PipelineConfig {
+            to: pipeline.to.clone(),
+            results: pipeline.results,
+            aborted_ppm: pipeline.aborted.0,
+            seed: self.seed,
+            producer_number: (first, with.map(|it| it.count).sum()),
+            producer,
+        })
     }
 
     fn set_links(&mut self) {
@@ -310,24 +351,6 @@ fn producer_config(producers: &spec::Producers, index: u16) -> ProducerConfig {
         config.transactional_id.0 = Some(id.as_str().into());
     }
     config
-}
-
-/// The configuration of one of several members of a group; `None`: they are in no group.
-fn member(
-    scenario: &Scenario,
-    consumers: &spec::Consumers,
-    index: u16,
-    reading: &ConsumerAppConfig,
-) -> Option<MemberAppConfig> {
-    let group = consumers.group.as_deref()?.into();
-    let mut reading = reading.clone();
-    let late = Span(consumers.stagger.nanos().saturating_mul(u64::from(index)));
-    reading.start = reading.start.saturating_add(late);
-    if let Some(id) = consumers.instance_ids().get(usize::from(index)) {
-        reading.consumer.group_instance_id.0 = Some(id.as_str().into());
-    }
-    let habits = Habits::new(consumers, index, scenario.durations.load.0);
-    Some(MemberAppConfig { reading, group, habits })
 }
 
 /// The part of one of several producers: as many records as the others, at its part of the rate.

@@ -60,7 +60,7 @@ fn of_partition(
     }
     let position = app.position(row.partition);
     if position.is_some_and(|at| at >= row.high_watermark) {
-        return None;
+        return app.is_busy().then(|| of(format!("member {node} works on records of {name}")));
     }
     let at = position.map_or("no position".to_owned(), |at| format!("position {at}"));
     let still = run.progress.still_for(run.world.now(), *node, row.partition);

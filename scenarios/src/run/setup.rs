@@ -51,7 +51,9 @@ fn smallest<T: Ord>(scenario: &Scenario, of: fn(&BrokerConfig) -> T) -> Option<T
 
 /// Whether some producer sends in transactions.
 pub(super) fn is_transactional(scenario: &Scenario) -> bool {
+    let pipelines = scenario.consumers.iter().filter_map(|it| it.pipeline.as_ref());
     scenario.producers.iter().any(|it| it.config().transactional_id.0.is_some())
+        || pipelines.into_iter().any(spec::Pipeline::is_transactional)
 }
 
 /// The consumers with `isolation.level=read_committed`; with transactions, also the reader that

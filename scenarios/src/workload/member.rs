@@ -6,6 +6,7 @@
 
 use super::consumer::{ConsumerAppConfig, Thrown};
 use super::habits::Habits;
+use super::pipeline::{self, Done, InputRecord, Pipeline, PipelineConfig};
 use super::seeking::{self, next_seek};
 use super::{report_event, report_polled};
 use engine::client::{CommitError, ConsumerError, ConsumerEvent, GroupConsumer, GroupEvent};
@@ -29,6 +30,8 @@ pub struct MemberAppConfig {
     pub group: GroupId,
     /// How it works.
     pub habits: Habits,
+    /// What it makes of the records.
+    pub pipeline: Option<PipelineConfig>,
 }
 
 /// An application that is a member of a group.
@@ -53,6 +56,10 @@ pub struct MemberApp {
     /// The listener waits for this commit.
     listener_waits: Option<u64>,
     thrown: Thrown,
+    /// Its producing half, if it has one.
+    pipeline: Option<Box<Pipeline>>,
+    /// How many results it has sent.
+    results: u64,
 }
 
 /// What the application's thread does.
@@ -60,12 +67,16 @@ pub struct MemberApp {
 enum Phase {
     /// It has no consumer: it has not begun, has left, or has ended.
     Away,
+    /// It waits until its producer can begin.
+    Starting,
     /// It polls.
     Polling,
     /// It processes records, until this time.
     Processing(Work, Mono),
     /// It waits for a commit, then goes on with the records; `None`: it polls.
     Committing(u64, Option<Work>),
+    /// It waits until the results of records are written, or committed with their offsets.
+    Finishing(Work, bool),
     /// It closes its consumer.
     Closing(Next),
 }
@@ -133,6 +144,8 @@ impl MemberApp {
             wanted: None,
             listener_waits: None,
             thrown: Thrown::default(),
+            pipeline: None,
+            results: 0,
         };
         out.set_timer(START, (began + config.reading.start).max(boot.now.mono));
         if let Some(stop) = config.reading.stop {
@@ -198,6 +211,16 @@ impl MemberApp {
         is_here && self.wanted.is_none()
     }
 
+    /// Whether it works on records that it has polled.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Processing(..) | Phase::Committing(..) | Phase::Finishing(..))
+    }
+
+    /// Panics if the state of its producer contradicts itself.
+    pub fn invariants(&self) {
+        self.pipeline.iter().for_each(|pipeline| pipeline.invariants());
+    }
+
     /// Whether it has its assignment and knows of no rebalance.
     pub fn is_settled(&self) -> bool {
         self.member.as_ref().is_some_and(|member| member.is_settled())
@@ -218,8 +241,10 @@ impl MemberApp {
             Input::Timer(Timer::Application(number)) => self.on_time(number, now, out),
             Input::Stop => self.want(Next::Halt, out),
             input => {
-                if let Some(member) = &mut self.member {
-                    member.on_input(now, &input, out);
+                let member = self.member.as_mut();
+                let own = member.is_some_and(|member| member.on_input(now, &input, out));
+                if let Some(pipeline) = self.pipeline.as_mut().filter(|_| !own) {
+                    pipeline.on_input(now, &input, out);
                 }
             }
         }
@@ -247,6 +272,15 @@ impl MemberApp {
         );
         self.member = Some(Box::new(member));
         self.phase = Phase::Polling;
+        if let Some(config) = &self.config.pipeline {
+            let (group, bootstrap) = (&self.config.group, &reading.bootstrap);
+            let mut pipeline =
+                Pipeline::new(config, group, self.rules, &boot, bootstrap, self.results);
+            if pipeline.start(now, out) {
+                self.phase = Phase::Starting;
+            }
+            self.pipeline = Some(Box::new(pipeline));
+        }
         self.thrown = Thrown::default();
         self.ask_end_later(now, out);
     }
@@ -339,6 +373,10 @@ impl MemberApp {
             return false;
         }
         let records: u32 = polled.iter().map(|polled| polled.records).sum();
+        if let Some(pipeline) = self.pipeline.as_mut().filter(|_| records > 0) {
+            let inputs: Vec<InputRecord> = polled.iter().flat_map(pipeline::inputs).collect();
+            pipeline.send(&inputs, now, out);
+        }
         let ranges = polled.iter().map(|it| (it.partition, it.from, it.to)).collect();
         for polled in polled {
             self.thrown.on_polled(&polled);
@@ -403,12 +441,65 @@ impl MemberApp {
             self.phase = Phase::Processing(work, until);
             return false;
         }
-        self.report_processed(std::mem::take(&mut work.polled), out);
+        if self.pipeline.is_some() {
+            self.phase = Phase::Finishing(work, false);
+            self.finish(now, out);
+        } else {
+            self.processed(work, now, out);
+        }
+        true
+    }
+
+    /// Records are processed, and their results are written.
+    fn processed(&mut self, work: Work, now: Now, out: &mut Outbox) {
+        self.report_processed(work.polled, out);
         self.phase = match work.commits_after {
             true => self.commit(None, now, out),
             false => Phase::Polling,
         };
-        true
+    }
+
+    /// Hands the offsets of records to the pipeline, once all results are sent.
+    fn finish(&mut self, now: Now, out: &mut Outbox) {
+        let (Some(member), Some(pipeline)) = (&mut self.member, &mut self.pipeline) else { return };
+        let Phase::Finishing(work, is_begun) = &mut self.phase else { return };
+        if *is_begun {
+            return;
+        }
+        if pipeline.is_blocked() {
+            out.set_timer(WORK, now.mono + Span::millis(1));
+            return;
+        }
+        *is_begun = true;
+        let ends: Vec<_> = work.polled.iter().map(|(partition, _, to)| (*partition, *to)).collect();
+        let (number, offsets) = member.offsets_to_send(&ends, out);
+        let metadata = member.group_metadata();
+        pipeline.finish(pipeline::Commit { number, metadata, offsets }, now, out);
+    }
+
+    /// What has come of the producing half.
+    fn on_pipeline(&mut self, done: Done, now: Now, out: &mut Outbox) {
+        match (done, std::mem::replace(&mut self.phase, Phase::Polling)) {
+            (Done::Ready, Phase::Starting) => {}
+            (Done::Committed, Phase::Finishing(work, _)) => self.processed(work, now, out),
+            (Done::Again, Phase::Finishing(work, _)) => self.read_again(&work, now, out),
+            (Done::Broken, phase @ (Phase::Away | Phase::Closing(_))) => self.phase = phase,
+            (Done::Broken, _) => {
+                if self.wanted.is_none() {
+                    self.want(Next::Return(PAUSE), out);
+                }
+            }
+            (_, phase) => self.phase = phase,
+        }
+    }
+
+    /// Goes back to where the records began.
+    fn read_again(&mut self, work: &Work, now: Now, out: &mut Outbox) {
+        let Some(member) = &mut self.member else { return };
+        for (partition, from, _) in &work.polled {
+            let to = (*partition, *from);
+            seeking::go_to(member.consumer_mut(), &self.config.reading.topics, to, now, out);
+        }
     }
 
     fn report_processed(&self, ranges: Vec<(TopicPartition, Offset, Offset)>, out: &mut Outbox) {
@@ -420,6 +511,11 @@ impl MemberApp {
     }
 
     fn on_events(&mut self, now: Now, out: &mut Outbox) {
+        self.finish(now, out);
+        let done = self.pipeline.as_mut().and_then(|pipeline| pipeline.advance(now, out));
+        if let Some(done) = done {
+            self.on_pipeline(done, now, out);
+        }
         let Some(member) = &mut self.member else { return };
         let events: Vec<GroupEvent> = member.take_events().collect();
         let read: Vec<ConsumerEvent> = member.consumer_mut().take_events().collect();
@@ -503,6 +599,10 @@ impl MemberApp {
         if let Some(member) = self.member.take() {
             self.next_commit = member.next_commit();
             self.replaced += 1;
+        }
+        if let Some(mut pipeline) = self.pipeline.take() {
+            pipeline.close(now, out);
+            self.results = pipeline.count();
         }
         self.listener_waits = None;
         if let Phase::Closing(next) = std::mem::replace(&mut self.phase, Phase::Away) {

@@ -7,6 +7,7 @@ mod arrivals;
 mod consumer;
 mod habits;
 mod member;
+mod pipeline;
 mod producer;
 mod reader;
 mod seeking;
@@ -19,6 +20,7 @@ pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, writ
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
 pub use habits::{Absence, Habits};
 pub use member::{MemberApp, MemberAppConfig};
+pub use pipeline::PipelineConfig;
 pub use producer::{Owed, ProducerApp, ProducerAppConfig};
 pub use reader::{ReaderApp, ReaderAppConfig};
 pub use transactional::TransactionalApp;
@@ -145,7 +147,8 @@ impl Application {
         match self {
             Self::Producer(app) => app.invariants(),
             Self::Transactional(app) => app.invariants(),
-            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => {}
+            Self::Member(app) => app.invariants(),
+            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::fit;
 use crate::mistake::did_you_mean;
 use crate::text::nearest;
 use crate::{
-    Comparison, Condition, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
+    Comparison, Condition, Consumers, Family, Fault, FaultKind, Metric, MetricKind, MustReach,
     PreferredElection, Producers, Role, Scope, Swarm, Target, reach,
 };
 use machine::Span;
@@ -366,7 +366,11 @@ impl Check<'_> {
     fn transactional_id(&mut self, path: Vec<String>, cluster: usize, id: &str) {
         let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
         let here = self.scenario.producers.iter().filter(|it| of(&it.cluster) == Some(cluster));
-        let ids: Vec<String> = here.flat_map(Producers::transactional_ids).collect();
+        let pipelines = self.scenario.consumers.iter();
+        let pipelines = pipelines.filter(|it| of(&it.cluster) == Some(cluster));
+        let ids = here.flat_map(Producers::transactional_ids);
+        let ids: Vec<String> =
+            ids.chain(pipelines.flat_map(Consumers::transactional_ids)).collect();
         let Some(first) = ids.first().filter(|_| !ids.iter().any(|known| known == id)) else {
             if ids.is_empty() {
                 let message = format!("there is no transactional id `{id}`: there are none");

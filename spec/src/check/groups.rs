@@ -1,12 +1,14 @@
 //! Checks of consumers that are members of a group.
 
 use super::Check;
-use crate::{Absence, Commit, Consumers, OnRevoke, Time};
+use crate::{Absence, Commit, Consumers, OnRevoke, Pipeline, Time};
 
 /// The longest that a member is away or takes for one record.
 const LONGEST: Time = Time::secs(3_600);
 /// The shortest interval at which members go away again.
 const OFTEN: Time = Time::millis(1);
+/// Results of one record, at most.
+const RESULTS: u32 = 100;
 /// Characters of a group's name, at most: half of what an internal topic's key can have.
 const NAME: usize = 200;
 
@@ -32,6 +34,49 @@ impl Check<'_> {
         }
         self.commits(i, group);
         self.session(i, group);
+        if let Some(pipeline) = &group.pipeline {
+            self.pipeline(i, group, pipeline);
+        }
+    }
+
+    fn pipeline(&mut self, i: usize, group: &Consumers, pipeline: &Pipeline) {
+        let at = |key: &str| path!["consumers", i, "pipeline", key];
+        let named =
+            |cluster: &str, topic: &str| format!("cluster = \"{cluster}\"` and `to = \"{topic}\"");
+        self.topic_named(at("to"), group.cluster.as_deref(), &pipeline.to, &named);
+        let reads_itself = match group.topics.is_empty() {
+            true => true,
+            false => group.topics.contains(&pipeline.to),
+        };
+        if reads_itself {
+            let message = format!(
+                "they read `{}` themselves, so that every result has results again: name other \
+                 `topics`",
+                pipeline.to
+            );
+            self.impossible(at("to"), message);
+        }
+        if !(1..=RESULTS).contains(&pipeline.results) {
+            self.impossible(at("results"), format!("a record has 1 to {RESULTS} results"));
+        }
+        self.properties(at("properties"), &pipeline.properties);
+        if !pipeline.is_transactional() {
+            if pipeline.aborted.0 > 0 {
+                let message = "without `transactional.id` there are no transactions to abort";
+                self.impossible(at("aborted"), message);
+            }
+            return;
+        }
+        let by_itself = group.config().enable_auto_commit;
+        let own = group.commit.is_some_and(|commit| commit != Commit::Never);
+        if by_itself || own {
+            let key = if own { "commit" } else { "pipeline" };
+            let message =
+                "their offsets are committed in transactions, and once more outside of them";
+            self.unwise(path!["consumers", i, key], message.to_owned());
+            let hint = "set `enable.auto.commit = false` in their properties, and no `commit`";
+            self.hinted(Some(hint.to_owned()));
+        }
     }
 
     /// Keys that mean nothing without a group.
@@ -46,6 +91,7 @@ impl Check<'_> {
             ("stagger", group.stagger != default.stagger),
             ("stalls", !group.stalls.is_empty()),
             ("leaves", !group.leaves.is_empty()),
+            ("pipeline", group.pipeline.is_some()),
         ];
         for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
             let message =

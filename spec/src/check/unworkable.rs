@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::diagnostic::Kind;
-use crate::{Cluster, Consumers, Producers};
+use crate::{Cluster, Consumers, Pipeline, Producers};
 use engine::config::Reset;
 use machine::Span;
 
@@ -33,7 +33,10 @@ impl Check<'_> {
         let scenario = self.scenario;
         let draws = scenario.swarm.as_ref().is_some_and(|swarm| swarm.draw_settings);
         let mut groups = scenario.producers.iter();
-        if draws || groups.any(|group| group.config().transactional_id.0.is_some()) {
+        let mut pipelines = scenario.consumers.iter().filter_map(|it| it.pipeline.as_ref());
+        let in_pipelines = pipelines.any(Pipeline::is_transactional);
+        if draws || in_pipelines || groups.any(|group| group.config().transactional_id.0.is_some())
+        {
             return;
         }
         let mut idle: Vec<(Vec<String>, String, String)> = Vec::new();

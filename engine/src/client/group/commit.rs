@@ -95,6 +95,20 @@ impl GroupConsumer {
         number
     }
 
+    /// Offsets in the form in which a producer commits them in its transaction, and the number of the
+    /// commit. Partitions that are not owned any more are left out.
+    pub fn offsets_to_send(
+        &mut self,
+        offsets: &[(TopicPartition, Offset)],
+        out: &mut Outbox,
+    ) -> (u64, Vec<(TopicPartition, OffsetToCommit)>) {
+        let number = self.commits.next;
+        self.commits.next += 1;
+        let positions = self.consumer.positions_to_commit(&self.owned, out);
+        let all = positions_of(&self.consumer, offsets, &positions);
+        (number, all.iter().map(|it| (it.partition, to_commit(it))).collect())
+    }
+
     /// Commits by interval.
     pub(super) fn commit_positions(&mut self, now: Now, kind: CommitKind, out: &mut Outbox) {
         self.begin(kind, None, (false, true), Mono::MAX, out);
@@ -189,12 +203,6 @@ impl GroupConsumer {
             return;
         };
         commit.is_in_flight = true;
-        let offset = |it: &Committable| OffsetToCommit {
-            partition: it.named.clone(),
-            offset: it.offset,
-            leader_epoch: it.leader_epoch.unwrap_or(NO_EPOCH),
-            metadata: Some("".into()),
-        };
         let request = OffsetCommitRequest {
             version: OffsetCommitRequest::NEWEST,
             group: Arc::clone(&self.group),
@@ -202,7 +210,7 @@ impl GroupConsumer {
             member: Arc::clone(&self.generation.member),
             instance: self.config.group_instance_id.0.clone(),
             retention_ms: None,
-            offsets: commit.offsets.iter().map(offset).collect(),
+            offsets: commit.offsets.iter().map(to_commit).collect(),
         };
         let context = Context::Commit(number, self.generation.clone());
         self.send(now, node, request, self.config.request_timeout, context, out);
@@ -333,6 +341,15 @@ impl GroupConsumer {
 
 /// No leader epoch.
 const NO_EPOCH: i32 = -1;
+
+fn to_commit(it: &Committable) -> OffsetToCommit {
+    OffsetToCommit {
+        partition: it.named.clone(),
+        offset: it.offset,
+        leader_epoch: it.leader_epoch.unwrap_or(NO_EPOCH),
+        metadata: Some("".into()),
+    }
+}
 
 /// These offsets; with the leader epoch of a position where they are the position.
 fn positions_of(
