@@ -113,6 +113,18 @@ enum Next {
     End,
 }
 
+impl Next {
+    /// What counts if something else is wanted as well: an application that has ended does not return,
+    /// and a process that is stopped ends.
+    fn then(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Halt, _) | (_, Self::Halt) => Self::Halt,
+            (Self::End, _) | (_, Self::End) => Self::End,
+            (_, later) => later,
+        }
+    }
+}
+
 const START: Timer = Timer::Application(0);
 const STOP: Timer = Timer::Application(1);
 const ASK_END: Timer = Timer::Application(2);
@@ -290,10 +302,8 @@ impl MemberApp {
         match &mut self.phase {
             Phase::Away if next == Next::Halt => out.halt(machine::Halt::Clean),
             Phase::Away => {}
-            Phase::Closing(after) if *after != Next::Halt => *after = next,
-            Phase::Closing(_) => {}
-            _ if self.wanted == Some(Next::Halt) => {}
-            _ => self.wanted = Some(next),
+            Phase::Closing(after) => *after = after.then(next),
+            _ => self.wanted = Some(self.wanted.map_or(next, |wanted| wanted.then(next))),
         }
     }
 

@@ -81,12 +81,13 @@ impl Heartbeat {
         if !self.is_enabled {
             return Mono::MAX;
         }
+        // Without a coordinator there is nothing to do but to look for one.
+        if !has_coordinator {
+            return Mono::MAX;
+        }
         let poll_by = if is_polling { Mono::MAX } else { self.poll_by };
-        let at = match has_coordinator {
-            true => self.send_at.min(self.session_ends).min(poll_by),
-            false => Mono::MAX,
-        };
-        later(at, now)
+        let times = [self.send_at, self.session_ends, poll_by];
+        times.into_iter().fold(Mono::MAX, |first, at| first.min(later(at, now)))
     }
 }
 

@@ -318,6 +318,7 @@ impl GroupConsumer {
         if self.needs_coordinator() {
             self.look_up(now.mono, out);
         }
+        self.assign_when_known(now.mono, out);
         if self.is_polling && self.failure.is_none() {
             self.coordinate(now, out);
         }

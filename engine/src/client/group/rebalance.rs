@@ -111,7 +111,6 @@ impl GroupConsumer {
             }
             waiting @ (Join::InFlight | Join::Assigning(_) | Join::Pausing(_)) => {
                 self.join = waiting;
-                self.assign_when_known(now.mono, out);
                 false
             }
         }
