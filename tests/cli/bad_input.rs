@@ -62,7 +62,7 @@ fn arguments_that_are_wrong_are_reported_with_a_hint() {
         (&["scenario", "missing.toml"], "unreadable", None),
         (&["scenario", "no-faults", "--set", "ack=1"], "unknown_property", Some("did you mean `acks`?")),
         (&["scenario", "no-faults", "--set", "enable.idempotence=true", "--set", "acks=1"], "impossible", None),
-        (&["scenario", "no-faults", "--set", "group.id=g"], "unknown_property", Some("consumers join no groups here: each reads all partitions of its topics")),
+        (&["scenario", "no-faults", "--set", "group.id=g"], "unknown_property", Some("`group = \"name\"` in `[[consumers]]` makes them members of a group")),
         (&["scenario", "museum-kip101"], "unknown_scenario", Some("did you mean `museum-kip-101`?")),
         (&["scenario", "no-faults", "--set", "acks"], "usage", None),
         (&["scenario", "no-faults", "--set", "acks=2"], "impossible", None),

@@ -197,6 +197,11 @@ impl Metadata {
         self.refresh.not_before = now + self.backoff.after(self.refresh.fruitless, random);
     }
 
+    /// Whether a refresh is due.
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        now >= self.due()
+    }
+
     /// The time at which the next refresh is due.
     fn due(&self) -> Mono {
         match self.refresh.last_success {

@@ -206,7 +206,11 @@ fn an_impossible_setting_is_refused() {
         absent.hint.as_deref().unwrap_or("").contains("transactions are modelled without"),
         "{absent}"
     );
-    assert!(refused("group.id=g").hint.is_some_and(|hint| hint.contains("join no groups")));
+    assert!(
+        refused("group.id=g")
+            .hint
+            .is_some_and(|hint| hint.contains("makes them members of a group"))
+    );
     assert_eq!(refused("acks=some").kind, Kind::Impossible);
     assert_eq!(refused("linger.ms=soon").kind, Kind::WrongValue);
     assert_eq!(refused("acks").kind, Kind::Usage);

@@ -133,7 +133,7 @@ fn an_unmodelled_property_is_refused_with_a_hint() {
         ("default.api.timeout.ms=1000", "repeated"),
         ("compression.type=lz4", "not compressed"),
         ("log.flush.interval.messages=1", "`flush.messages` under `[clusters.topic]`"),
-        ("consumer.session.timeout.ms=50000", "join no groups"),
+        ("consumer.session.timeout.ms=50000", "groups use the classic protocol here"),
     ] {
         let error = with(&[setting]).expect_err(setting);
         assert!(error.message.contains("is a Kafka property that is not modelled"), "{error}");

@@ -35,6 +35,13 @@ impl Consumer {
         self.metadata.request_update();
     }
 
+    /// Refreshes the metadata if that is due.
+    pub(crate) fn refresh_metadata(&mut self, now: Now, out: &mut Outbox) {
+        if self.metadata.is_due(now.mono) {
+            self.run(now, out);
+        }
+    }
+
     /// Reads these partitions and no others. A partition that it reads already goes on as it is; a new
     /// one waits for [`Self::set_committed`].
     pub(crate) fn assign_group(

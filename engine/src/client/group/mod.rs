@@ -313,6 +313,7 @@ impl GroupConsumer {
 
     /// Does all that can be done now, and sets the timer for the rest.
     fn run(&mut self, now: Now, out: &mut Outbox) {
+        self.consumer.refresh_metadata(now, out);
         self.notice_metadata();
         self.beat(now.mono, out);
         if self.needs_coordinator() {
@@ -325,6 +326,8 @@ impl GroupConsumer {
         self.send_commits(now.mono, out);
         self.go_on_closing(now, out);
         self.fetch_committed(now.mono, out);
+        // The topics of other members may have come to be of interest.
+        self.consumer.refresh_metadata(now, out);
         self.arm(now.mono, out);
     }
 
