@@ -1,6 +1,7 @@
 mod bounds;
 mod clients;
 mod disks;
+mod groups;
 mod idempotence;
 mod reached;
 mod restarts;
