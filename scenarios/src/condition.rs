@@ -9,6 +9,7 @@ use machine::{ClusterId, NodeId, Span};
 use sim::Sample;
 use sim::random::Key;
 use spec::{Comparison, Condition, Metric, MetricKind, PartitionName, Role, Scope, Target};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The names of clusters, in the order of their numbers.
@@ -171,6 +172,8 @@ fn of_partition(kind: MetricKind, index: usize, board: &Board) -> i64 {
 
 /// The internal topic in which transaction coordinators keep their state.
 const TRANSACTION_STATE: &str = "__transaction_state";
+/// The internal topic in which group coordinators keep groups and offsets.
+const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 
 /// The nodes of a world by role, for targets.
 #[derive(Clone, Debug, Default)]
@@ -183,6 +186,8 @@ pub struct Roster {
     pub producers: Vec<NodeId>,
     /// Clients that consume.
     pub consumers: Vec<NodeId>,
+    /// The groups of consumers. A name that is a transactional id as well means that.
+    pub groups: BTreeSet<String>,
 }
 
 /// The nodes that a target currently means. If the seed chooses, it ranks all brokers once for each
@@ -219,7 +224,11 @@ pub fn resolve(target: &Target, seed: u64, board: &Board, roster: &Roster) -> Ve
         }
         Role::Replicas(name) => brokers_of(name, &|_, _| true),
         Role::Coordinator(id) => {
-            let rows = board.topic(cluster, TRANSACTION_STATE);
+            let topic = match roster.groups.contains(id) {
+                true => CONSUMER_OFFSETS,
+                false => TRANSACTION_STATE,
+            };
+            let rows = board.topic(cluster, topic);
             let index = |count| usize::try_from(transaction_partition_of(id, count)).ok();
             let count = i32::try_from(rows.len()).ok().filter(|count| *count > 0);
             let row = count.and_then(index).and_then(|index| rows.get(index).copied());

@@ -62,8 +62,8 @@ pub fn ends_membership(denied: Denied) -> bool {
     denied.is_present || !denied.is_superseded
 }
 
-/// Whether a member that joins again after an error does so with its id. The coordinator waits for an
-/// id that it still knows, and nobody comes with, as long as a rebalance may take (KAFKA-13214).
+/// Whether a member that joins again after an error does so with its id. An id that the coordinator still
+/// knows and no member uses delays a rebalance as long as that may take (KAFKA-13214).
 pub fn keeps_member_id(error: ErrorCode) -> bool {
     error == ErrorCode::IllegalGeneration
 }

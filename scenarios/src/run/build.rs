@@ -1,5 +1,7 @@
 //! Builds the simulated world of a scenario, with nodes that have not started yet.
 
+mod members;
+
 use super::deadline::largest_fetch;
 use super::setup::{is_transactional, setup};
 use crate::condition::{ClusterNames, Roster};
@@ -8,8 +10,8 @@ use crate::node::{Node, NodeConfig};
 use crate::plan::Election;
 use crate::roles::{ADMIN, FIRST_BROKER, FIRST_CLIENT, FIRST_CONTROLLER, READER};
 use crate::workload::{
-    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, Habits, MemberAppConfig, PipelineConfig,
-    ProducerAppConfig, ReaderAppConfig, Repeats, Schedule, Transactions,
+    AdminAppConfig, ApplicationConfig, ConsumerAppConfig, ProducerAppConfig, ReaderAppConfig,
+    Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
 use engine::config::{IsolationLevel, ProducerConfig};
@@ -21,6 +23,7 @@ use judge::evidence;
 use machine::{NodeId, Span};
 use sim::{DiskProfile, HostConfig, LinkProfile, Sample, World, WorldConfig};
 use spec::{self, Clocks, Resolved, Scenario};
+use std::collections::BTreeSet;
 
 /// A world, and the roles of its nodes.
 pub(super) struct Built {
@@ -219,6 +222,11 @@ impl Builder<'_> {
 
     fn add_consumers(&mut self) {
         let scenario = self.scenario;
+        let ids = scenario.producers.iter().flat_map(|it| it.transactional_ids());
+        let ids = ids.chain(scenario.consumers.iter().flat_map(|it| it.transactional_ids()));
+        let ids: BTreeSet<String> = ids.collect();
+        let groups = scenario.consumers.iter().filter_map(|it| it.group.clone());
+        self.roster.groups = groups.filter(|group| !ids.contains(group)).collect();
         for consumers in &scenario.consumers {
             let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
             let topics = self.topics_or_all(&consumers.topics, cluster);
@@ -242,47 +250,6 @@ impl Builder<'_> {
                 self.add(node, client(config, self.rules));
             }
         }
-    }
-
-    /// The configuration of one of several members of a group; `None`: they are in no group.
-    fn member(
-        &self,
-        consumers: &spec::Consumers,
-        index: u16,
-        reading: &ConsumerAppConfig,
-    ) -> Option<MemberAppConfig> {
-        let group = consumers.group.as_deref()?.into();
-        let mut reading = reading.clone();
-        let late = Span(consumers.stagger.nanos().saturating_mul(u64::from(index)));
-        reading.start = reading.start.saturating_add(late);
-        if let Some(id) = consumers.instance_ids().get(usize::from(index)) {
-            reading.consumer.group_instance_id.0 = Some(id.as_str().into());
-        }
-        let habits = Habits::new(consumers, index, self.scenario.durations.load.0);
-        let pipeline = self.pipeline(consumers, index);
-        Some(MemberAppConfig { reading, group, habits, pipeline })
-    }
-
-    /// The producing half of a member. Its results have numbers of their own: as those of a producer
-    /// after all others, and of another one in each life.
-    fn pipeline(&self, consumers: &spec::Consumers, index: u16) -> Option<PipelineConfig> {
-        let pipeline = consumers.pipeline.as_ref()?;
-        let mut producer = pipeline.config();
-        if let Some(id) = consumers.transactional_ids().get(usize::from(index)) {
-            producer.transactional_id.0 = Some(id.as_str().into());
-        }
-        let with = self.scenario.consumers.iter().filter(|it| it.pipeline.is_some());
-        let counted = with.clone().take_while(|it| !std::ptr::eq(*it, consumers));
-        let before: u16 = counted.map(|it| it.count).sum();
-        let first = self.roster.producers.len() as u16 + before + index;
-        Some(PipelineConfig {
-            to: pipeline.to.clone(),
-            results: pipeline.results,
-            aborted_ppm: pipeline.aborted.0,
-            seed: self.seed,
-            producer_number: (first, with.map(|it| it.count).sum()),
-            producer,
-        })
     }
 
     fn set_links(&mut self) {

@@ -5,10 +5,11 @@
 //! records are read again; after any other, the application begins again with another producer and
 //! another consumer. Without one, results are flushed before the offsets are committed.
 
+mod calls;
+
 use super::arrivals::{record_number, write_value};
 use engine::client::{
-    GroupMetadata, Polled, Producer, ProducerEvent, ProducerRecord, SendError, TransactionCall,
-    TransactionError, TransactionFailure,
+    GroupMetadata, Polled, Producer, ProducerEvent, ProducerRecord, SendError, TransactionError,
 };
 use engine::config::ProducerConfig;
 use engine::error::ErrorCode;
@@ -75,8 +76,9 @@ enum Step {
     Idle,
     /// Nothing; a transaction is open, if there are transactions.
     Open { transaction: u64 },
-    /// All results have an outcome.
-    Flushing,
+    /// All results have an outcome; then a transaction is aborted on purpose. Records that are still at
+    /// the producer at the abort would never reach a log.
+    Flushing { transaction: u64 },
     /// `sendOffsetsToTransaction`, with this number.
     Offsets { transaction: u64, commit: u64 },
     /// `commitTransaction` or `abortTransaction`, after this error.
@@ -247,12 +249,13 @@ impl Pipeline {
         let Step::Open { transaction } = self.step else { return };
         if !self.is_transactional() {
             self.producer.flush(now, out);
-            self.step = Step::Flushing;
+            self.step = Step::Flushing { transaction };
             return;
         }
         let drawn = sim::stream(self.config.seed, "transactions", transaction).below(1_000_000);
         if drawn < u64::from(self.config.aborted_ppm) {
-            self.end(transaction, false, None, now, out);
+            self.producer.flush(now, out);
+            self.step = Step::Flushing { transaction };
             return;
         }
         let Commit { number, metadata, offsets } = commit;
@@ -279,164 +282,6 @@ impl Pipeline {
         }
     }
 
-    /// Calls `commitTransaction` or `abortTransaction`.
-    fn end(
-        &mut self,
-        transaction: u64,
-        commit: bool,
-        error: Option<ErrorCode>,
-        now: Now,
-        out: &mut Outbox,
-    ) {
-        let was_commit = commit || matches!(self.step, Step::Ending { was_commit: true, .. });
-        self.step = Step::Ending { transaction, commit, was_commit, error };
-        out.observe(Fact::Client(ClientFact::TransactionEnding { transaction, commit }));
-        let called = match commit {
-            true => self.producer.commit_transaction(now, out),
-            false => self.producer.abort_transaction(now, out),
-        };
-        if let Err(error) = called {
-            self.on_thrown(error, now, out);
-        }
-    }
-
-    fn on_thrown(&mut self, error: TransactionError, now: Now, out: &mut Outbox) {
-        let unknown = TransactionFailure { error: ErrorCode::UnknownServerError, is_fatal: true };
-        let failure = match error {
-            TransactionError::Failed(failure) => failure,
-            _ => unknown,
-        };
-        self.on_failure(failure, now, out);
-    }
-
-    /// Aborts the transaction after an error, unless the producer is of no use any more.
-    fn on_failure(&mut self, failure: TransactionFailure, now: Now, out: &mut Outbox) {
-        let error = Some(failure.error);
-        match self.step {
-            Step::Open { transaction } | Step::Offsets { transaction, .. } if !failure.is_fatal => {
-                self.end(transaction, false, error, now, out);
-            }
-            Step::Ending { transaction, commit: true, .. } if !failure.is_fatal => {
-                self.end(transaction, false, error, now, out);
-            }
-            Step::Open { transaction } | Step::Offsets { transaction, .. } => {
-                self.report_end(transaction, TransactionOutcome::GivenUp, error, out);
-                self.step = Step::Broken;
-            }
-            Step::Ending { transaction, was_commit, .. } => {
-                let outcome = match was_commit {
-                    true => TransactionOutcome::Unknown,
-                    false => TransactionOutcome::GivenUp,
-                };
-                self.report_end(transaction, outcome, error, out);
-                self.step = Step::Broken;
-            }
-            _ => self.step = Step::Broken,
-        }
-    }
-
-    fn report_end(
-        &self,
-        transaction: u64,
-        outcome: TransactionOutcome,
-        error: Option<ErrorCode>,
-        out: &mut Outbox,
-    ) {
-        let ended = ClientFact::TransactionEnded { transaction, outcome, error };
-        out.observe(Fact::Client(ended));
-    }
-
-    /// Handles what has happened to the producer. Returns what has come of the records, if it is known.
-    pub(super) fn advance(&mut self, now: Now, out: &mut Outbox) -> Option<Done> {
-        let mut done = None;
-        while self.producer.has_events() {
-            let events: Vec<_> = self.producer.take_events().collect();
-            for event in events {
-                match event {
-                    ProducerEvent::CallReturned { call } => {
-                        done = done.or(self.on_returned(call, now, out));
-                    }
-                    ProducerEvent::CallThrew { call, failure } => {
-                        self.answer_commit(call, failure.error, out);
-                        self.on_failure(failure, now, out);
-                    }
-                    ProducerEvent::CallTimedOut { call } => self.on_timed_out(call, now, out),
-                    event => self.report_event(event, out),
-                }
-            }
-        }
-        if self.step == Step::Broken {
-            return Some(Done::Broken);
-        }
-        if self.step == Step::Flushing && self.producer.is_idle() {
-            self.step = Step::Idle;
-            done = Some(if self.has_failed { Done::Again } else { Done::Committed });
-        }
-        done
-    }
-
-    fn on_returned(&mut self, call: TransactionCall, now: Now, out: &mut Outbox) -> Option<Done> {
-        match (call, self.step) {
-            (TransactionCall::Init, Step::Starting) => {
-                let (producer_id, producer_epoch) = self.identity;
-                let id = self.config.producer.transactional_id.0.clone()?;
-                out.observe(Fact::Client(ClientFact::TransactionsInitialized {
-                    transactional_id: id,
-                    producer_id,
-                    producer_epoch,
-                }));
-                self.step = Step::Idle;
-                Some(Done::Ready)
-            }
-            (TransactionCall::SendOffsets, Step::Offsets { transaction, .. }) => {
-                self.answer_commit(call, ErrorCode::None, out);
-                self.end(transaction, true, None, now, out);
-                None
-            }
-            (_, Step::Ending { transaction, commit, error, .. }) => {
-                let outcome = match commit {
-                    true => TransactionOutcome::Committed,
-                    false => TransactionOutcome::Aborted,
-                };
-                self.report_end(transaction, outcome, error, out);
-                self.step = Step::Idle;
-                Some(if commit { Done::Committed } else { Done::Again })
-            }
-            _ => None,
-        }
-    }
-
-    /// Reports the outcome of `sendOffsetsToTransaction`: an error is one of all partitions.
-    fn answer_commit(&mut self, call: TransactionCall, error: ErrorCode, out: &mut Outbox) {
-        let Step::Offsets { commit, .. } = self.step else { return };
-        if call == TransactionCall::SendOffsets {
-            let partitions = std::mem::take(&mut self.offsets_of).into_iter();
-            let results = partitions.map(|partition| (partition, error)).collect();
-            let group = self.group.clone();
-            let answered = MemberFact::CommitAnswered { group, commit, results };
-            out.observe(Fact::Client(ClientFact::Member(answered)));
-        }
-    }
-
-    /// A call is repeated, but not the one with offsets: then the transaction is aborted.
-    fn on_timed_out(&mut self, call: TransactionCall, now: Now, out: &mut Outbox) {
-        let called = match (call, self.step) {
-            (TransactionCall::SendOffsets, Step::Offsets { transaction, .. }) => {
-                self.answer_commit(call, ErrorCode::RequestTimedOut, out);
-                let error = Some(ErrorCode::RequestTimedOut);
-                self.end(transaction, false, error, now, out);
-                return;
-            }
-            (TransactionCall::Init, _) => self.producer.init_transactions(now, out),
-            (TransactionCall::Commit, _) => self.producer.commit_transaction(now, out),
-            (TransactionCall::Abort, _) => self.producer.abort_transaction(now, out),
-            (TransactionCall::SendOffsets, _) => return,
-        };
-        if let Err(error) = called {
-            self.on_thrown(error, now, out);
-        }
-    }
-
     fn report(&mut self, out: &mut Outbox) {
         let events: Vec<_> = self.producer.take_events().collect();
         events.into_iter().for_each(|event| self.report_event(event, out));
@@ -459,7 +304,9 @@ impl Pipeline {
         self.producer.close_now(now, out);
         self.report(out);
         match self.step {
-            Step::Open { transaction } | Step::Offsets { transaction, .. }
+            Step::Open { transaction }
+            | Step::Flushing { transaction }
+            | Step::Offsets { transaction, .. }
                 if self.is_transactional() =>
             {
                 self.report_end(transaction, TransactionOutcome::GivenUp, None, out);

@@ -362,15 +362,17 @@ impl Check<'_> {
         }
     }
 
-    /// A fault may only name a transactional id that a producer of the cluster has.
+    /// A fault may only name a transactional id that a producer of the cluster has, or a group.
     fn transactional_id(&mut self, path: Vec<String>, cluster: usize, id: &str) {
         let of = |name: &Option<String>| self.scenario.cluster_index(name.as_deref());
         let here = self.scenario.producers.iter().filter(|it| of(&it.cluster) == Some(cluster));
         let pipelines = self.scenario.consumers.iter();
         let pipelines = pipelines.filter(|it| of(&it.cluster) == Some(cluster));
         let ids = here.flat_map(Producers::transactional_ids);
-        let ids: Vec<String> =
-            ids.chain(pipelines.flat_map(Consumers::transactional_ids)).collect();
+        let ids = ids.chain(pipelines.clone().flat_map(Consumers::transactional_ids));
+        let groups = pipelines.filter_map(|it| it.group.clone());
+        let mut ids: Vec<String> = ids.chain(groups).collect();
+        ids.dedup();
         let Some(first) = ids.first().filter(|_| !ids.iter().any(|known| known == id)) else {
             if ids.is_empty() {
                 let message = format!("there is no transactional id `{id}`: there are none");

@@ -61,6 +61,8 @@ struct Check<'a> {
 
 /// The internal topic in which transaction coordinators keep their state.
 const TRANSACTION_STATE: &str = "__transaction_state";
+/// The internal topic in which group coordinators keep groups and offsets.
+const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 
 impl Check<'_> {
     fn tell(&mut self, kind: Kind, path: Vec<String>, message: String) {
@@ -119,11 +121,29 @@ impl Check<'_> {
     /// Whether some producer of a cluster has a `transactional.id`.
     fn has_transactions(&self, cluster: Option<&str>) -> bool {
         let here = self.scenario.cluster_index(cluster);
+        let is_here = |name: &Option<String>| self.scenario.cluster_index(name.as_deref()) == here;
         let mut producers = self.scenario.producers.iter();
-        producers.any(|group| {
-            self.scenario.cluster_index(group.cluster.as_deref()) == here
-                && group.config().transactional_id.0.is_some()
-        })
+        let mut consumers = self.scenario.consumers.iter();
+        producers.any(|it| is_here(&it.cluster) && it.config().transactional_id.0.is_some())
+            || consumers.any(|it| is_here(&it.cluster) && !it.transactional_ids().is_empty())
+    }
+
+    /// Whether some consumers of a cluster are members of a group.
+    fn has_groups(&self, cluster: Option<&str>) -> bool {
+        let here = self.scenario.cluster_index(cluster);
+        let mut consumers = self.scenario.consumers.iter().filter(|it| it.group.is_some());
+        consumers.any(|it| self.scenario.cluster_index(it.cluster.as_deref()) == here)
+    }
+
+    /// The number of partitions of an internal topic; `None`: no client needs it, so that it does not
+    /// exist.
+    fn internal_partitions(&self, cluster: Option<&str>, topic: &str) -> Option<u32> {
+        let index = self.scenario.cluster_index(cluster)?;
+        let config = self.scenario.clusters[index].broker.config();
+        match topic == TRANSACTION_STATE {
+            true => self.has_transactions(cluster).then_some(config.transaction_log_partitions),
+            false => self.has_groups(cluster).then_some(config.offsets_topic_partitions),
+        }
     }
 
     fn topic_named(
@@ -163,20 +183,20 @@ impl Check<'_> {
     ) {
         let partitions = match self.scenario.topic(cluster, &of.topic) {
             Some(topic) => topic.partitions,
-            None if of.topic != TRANSACTION_STATE => {
+            None if ![TRANSACTION_STATE, CONSUMER_OFFSETS].contains(&of.topic.as_str()) => {
                 return self.topic_named(path, cluster, &of.topic, written);
             }
-            None if !self.has_transactions(cluster) => {
-                let message = format!(
-                    "`{TRANSACTION_STATE}` exists only if a producer of the cluster has a \
-                     `transactional.id`"
-                );
-                return self.tell(Kind::UnknownName, path, message);
-            }
-            None => {
-                let Some(index) = self.scenario.cluster_index(cluster) else { return };
-                self.scenario.clusters[index].broker.config().transaction_log_partitions
-            }
+            None => match self.internal_partitions(cluster, &of.topic) {
+                Some(partitions) => partitions,
+                None => {
+                    let needs = match of.topic == TRANSACTION_STATE {
+                        true => "a producer of the cluster has a `transactional.id`",
+                        false => "consumers of the cluster are members of a `group`",
+                    };
+                    let message = format!("`{}` exists only if {needs}", of.topic);
+                    return self.tell(Kind::UnknownName, path, message);
+                }
+            },
         };
         if i64::from(of.partition) >= i64::from(partitions) {
             let message = format!(

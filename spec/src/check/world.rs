@@ -1,6 +1,6 @@
 //! Checks of clusters and topics.
 
-use super::{Check, TRANSACTION_STATE};
+use super::{CONSUMER_OFFSETS, Check, TRANSACTION_STATE};
 use crate::diagnostic::Kind;
 use crate::{Cluster, Topic};
 use engine::config::{BrokerConfig, ControllerConfig};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 const MOST_REPLICAS: u64 = 30_000;
 
 /// Topics that brokers create and write themselves (`Topic.java`), and the metadata log.
-const INTERNAL: [&str; 3] = [TRANSACTION_STATE, "__consumer_offsets", "__cluster_metadata"];
+const INTERNAL: [&str; 3] = [TRANSACTION_STATE, CONSUMER_OFFSETS, "__cluster_metadata"];
 
 impl Check<'_> {
     pub(super) fn clusters(&mut self) {

@@ -32,7 +32,7 @@ struct Commit {
     offsets: Vec<Committable>,
     /// It is repeated until it succeeds or fails for good.
     is_sync: bool,
-    /// Nobody but the consumer itself waits for it.
+    /// The consumer itself waits for it, not the application.
     is_internal: bool,
     is_in_flight: bool,
     failures: u32,

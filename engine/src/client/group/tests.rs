@@ -116,7 +116,7 @@ impl Scene {
         self.answer(&asked, response);
     }
 
-    /// Answers the join as a follower's, and assigns.
+    /// Responds to the join as to a follower's, and assigns.
     fn join(&mut self, generation: i32, indexes: &[i32]) {
         let (asked, join) = self.next_join();
         assert_eq!(&*join.member, ME);
