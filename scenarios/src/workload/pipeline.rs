@@ -212,7 +212,7 @@ impl Pipeline {
         self.count += 1;
         let mut value = Vec::new();
         write_value(record, SIZE, &mut value);
-        // The result names its input, for those who look at the bytes.
+        // The result names its input, for readers of the bytes.
         value[8..16].copy_from_slice(&input.number.to_be_bytes());
         let derived = MemberFact::Derived {
             group: self.group.clone(),

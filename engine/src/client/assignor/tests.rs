@@ -63,7 +63,7 @@ fn round_robin_passes_over_members_without_the_topic() {
 
 /// What a group of the Java client went through: a second and a third member come, and one leaves.
 #[test]
-fn a_partition_that_moves_is_assigned_to_nobody_at_first() {
+fn a_partition_that_moves_has_no_owner_at_first() {
     let counts = counts(&[("work", 4)]);
     let work = |index| ("work", index);
     let one = owner(&["work"], &[work(0), work(1), work(2), work(3)], 1);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_could_get_a_partition_of_one_who_has_two_more((counts, all) in groups()) {
+    fn no_member_could_get_a_partition_of_one_with_two_more((counts, all) in groups()) {
         let assignments = sticky(&counts, &all);
         for (id, assigned) in &assignments {
             for (other, others) in &assignments {
