@@ -206,7 +206,7 @@ impl Producer {
             // Without a wait, also while the coordinator must not be connected to yet
             // (`NetworkClientUtils.awaitReady` throws at once).
             Target::Opening | Target::Unknown => {
-                if transactional.core.coordinator().is_some() {
+                if transactional.core.coordinator(queued.request.target()).is_some() {
                     out.observe(Fact::Reached(Reach::CoordinatorUnreachable));
                 }
                 transactional.core.find_coordinator(queued);
