@@ -295,6 +295,7 @@ fn a_topic_of_another_cluster_is_suggested_with_its_cluster() {
 
 mod extend;
 mod faults;
+mod groups;
 mod limits;
 mod properties;
 mod several;

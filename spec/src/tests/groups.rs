@@ -1,0 +1,111 @@
+//! Files with consumers that are members of a group.
+
+use crate::diagnostic::Kind;
+use crate::{Commit, Diagnostic, OnRevoke, Scenario};
+
+const GOOD: &str = "name = 'x'\ntitle = 'x'\n[[topics]]\nname = 'orders'\npartitions = 2\n\
+    [[topics]]\nname = 'results'\npartitions = 2\n[[producers]]\ntopics = ['orders']\n\
+    [[consumers]]\ngroup = 'app'\ncount = 3\ntopics = ['orders']\n";
+const BY_HAND: &str = "[consumers.properties]\nenable.auto.commit = false\n";
+
+fn read(more: &str) -> Result<(Scenario, Vec<Diagnostic>), Box<Diagnostic>> {
+    let text = format!("{GOOD}{more}");
+    Scenario::parse("x.toml", &text)
+}
+
+fn good(more: &str) -> Scenario {
+    let (scenario, warnings) = read(more).unwrap_or_else(|error| panic!("{error}"));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    scenario
+}
+
+fn refused(more: &str) -> Box<Diagnostic> {
+    read(more).map(|(scenario, _)| scenario.name).expect_err(more)
+}
+
+#[test]
+fn a_consumer_that_commits_by_itself_needs_no_commits_of_its_application() {
+    let by_itself = good("");
+    let group = &by_itself.consumers[0];
+    assert_eq!((group.commit(), group.on_revoke()), (Commit::Never, OnRevoke::Nothing));
+    let by_hand = good(BY_HAND);
+    let group = &by_hand.consumers[0];
+    assert_eq!((group.commit(), group.on_revoke()), (Commit::After, OnRevoke::Commit));
+    let both = read("commit = 'after'\n").expect("that is possible").1;
+    assert!(both[0].message.contains("commit by themselves"), "{both:?}");
+}
+
+#[test]
+fn several_static_members_have_a_number_each() {
+    let scenario = good("[consumers.properties]\ngroup.instance.id = 's'\n");
+    assert_eq!(scenario.consumers[0].instance_ids(), ["s-1", "s-2", "s-3"]);
+    let error = refused("[consumers.properties]\ngroup.instance.id = 'a/b'\n");
+    assert!(error.message.contains("group.instance.id"), "{error}");
+}
+
+#[test]
+fn keys_of_members_are_refused_without_a_group() {
+    let text = GOOD.replace("group = 'app'\n", "process_time = '1ms'\n");
+    let error = Scenario::parse("x.toml", &text).expect_err("there is no group");
+    assert_eq!(error.kind, Kind::Impossible);
+    assert!(error.message.contains("is for members of a group"), "{error}");
+}
+
+/// What Kafka's consumer refuses, and what its coordinator would refuse for ever.
+#[test]
+fn time_outs_that_no_group_works_with_are_refused() {
+    let error = refused(
+        "[consumers.properties]\nsession.timeout.ms = 6000\nheartbeat.interval.ms = 6000\n",
+    );
+    assert!(error.message.contains("heartbeat.interval.ms"), "{error}");
+    let error =
+        refused("[consumers.properties]\nsession.timeout.ms = 3500\nheartbeat.interval.ms = 500\n");
+    assert!(error.message.contains("a coordinator allows 6000 to"), "{error}");
+    let shorter = "[consumers.properties]\nsession.timeout.ms = 3500\n\
+        heartbeat.interval.ms = 500\n[[clusters]]\n[clusters.broker]\n\
+        group.min.session.timeout.ms = 1000\n";
+    good(shorter);
+}
+
+#[test]
+fn other_protocols_and_unknown_assignors_are_refused() {
+    let error = refused("[consumers.properties]\ngroup.protocol = 'consumer'\n");
+    assert!(error.message.contains("not modelled"), "{error}");
+    good("[consumers.properties]\ngroup.protocol = 'classic'\n");
+    let error = refused("[consumers.properties]\npartition.assignment.strategy = 'range'\n");
+    assert!(error.message.contains("partition.assignment.strategy"), "{error}");
+    let error = refused("[consumers.properties]\ngroup.id = 'app'\n");
+    assert!(
+        error.hint.as_ref().is_some_and(|hint| hint.contains("`group = \"name\"`")),
+        "it has a key"
+    );
+}
+
+#[test]
+fn a_pipeline_writes_to_another_topic_and_commits_in_transactions() {
+    let pipeline = |to: &str| {
+        format!(
+            "{BY_HAND}[consumers.pipeline]\nto = '{to}'\n\
+             [consumers.pipeline.properties]\ntransactional.id = 'p'\n"
+        )
+    };
+    let scenario = good(&pipeline("results"));
+    let group = &scenario.consumers[0];
+    assert_eq!(group.transactional_ids(), ["p-1", "p-2", "p-3"]);
+    assert_eq!(group.commit(), Commit::Never);
+    assert!(refused(&pipeline("orders")).message.contains("they read `orders` themselves"));
+    assert!(refused(&pipeline("result")).message.contains("no topic `result`"));
+    let aborted = "[consumers.pipeline]\nto = 'results'\naborted = '5%'\n";
+    assert!(refused(aborted).message.contains("no transactions to abort"));
+}
+
+#[test]
+fn a_scenario_with_members_survives_being_written_and_read() {
+    let text = "process_time = '2ms'\nstalls = [{ at = '3s', lasts = '9s', members = 1 }]\n\
+        leaves = [{ at = '5s', lasts = '1s', every = '4s', stagger = '1s' }]\n[consumers.pipeline]\n\
+        to = 'results'\nresults = 2\n[consumers.pipeline.properties]\nlinger.ms = 5\n";
+    let scenario = good(text);
+    let (again, _) = Scenario::parse("y.toml", &scenario.to_toml())
+        .unwrap_or_else(|error| panic!("{error}\n{}", scenario.to_toml()));
+    assert_eq!(again.consumers, scenario.consumers);
+}
