@@ -25,7 +25,7 @@ const COOPERATIVE: &str = "partition.assignment.strategy = \
 fn ran(text: &str, seed: u64) -> RunOutcome {
     let (scenario, _) =
         Scenario::parse("x.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    run(&Resolved { scenario, seed, bugs: Vec::new(), trace: false })
+    run(&Resolved { scenario, seed, bugs: Vec::new(), trace: true })
 }
 
 fn passed(text: &str, seed: u64) -> RunOutcome {
