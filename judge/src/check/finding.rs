@@ -130,10 +130,70 @@ pub enum Ground {
         /// The producer id.
         producer_id: i64,
     },
+    /// Something about a group of consumers.
+    Group(GroupGround),
     /// The record's producer does not know its outcome.
     OutcomeUnknown,
     /// The record was sent with acks=0.
     Unconfirmed,
+}
+
+/// What may excuse a finding about a group of consumers. Processes are indexes of
+/// [`crate::evidence::Members::all`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupGround {
+    /// The record of a committed offset, or of a generation, has left the log.
+    Gone {
+        /// The partition of `__consumer_offsets`.
+        log: usize,
+        /// The batch of the record.
+        batch: u32,
+    },
+    /// A member had committed the offset after a record that its application had not finished with.
+    CommittedEarly {
+        /// The member's process.
+        life: usize,
+        /// The commit, an index of [`crate::evidence::Life::commits`].
+        commit: usize,
+    },
+    /// A member was moved beyond records, or back to records that the group had processed.
+    Moved {
+        /// The member's process.
+        life: usize,
+        /// The move, an index of [`crate::evidence::Life::moved`].
+        moved: usize,
+    },
+    /// Records were processed again: the second member began at an offset that the first had not
+    /// committed beyond.
+    NotCommitted {
+        /// The process that had processed the record first.
+        first: usize,
+        /// The process that processed it again, and began below it.
+        second: usize,
+        /// The place where it began, an index of [`crate::evidence::Life::moved`].
+        moved: usize,
+    },
+    /// A member processed a record after another one had got its partition.
+    Zombie {
+        /// The process that went on.
+        life: usize,
+        /// The process that had the partition by then.
+        owner: usize,
+    },
+    /// A member began at the committed offset while a later commit was not yet replicated.
+    InFlight {
+        /// The member's process.
+        life: usize,
+        /// Where it began, an index of [`crate::evidence::Life::moved`].
+        moved: usize,
+    },
+    /// A request to commit was stored after a later one of the same member.
+    Late {
+        /// The member's process.
+        life: usize,
+        /// The commit, an index of [`crate::evidence::Life::commits`].
+        commit: usize,
+    },
 }
 
 /// The findings of all checks.

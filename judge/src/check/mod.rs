@@ -21,6 +21,12 @@ mod ended;
 mod enough;
 mod fencing;
 mod finding;
+mod group_back;
+mod group_commits;
+mod group_kept;
+mod group_memory;
+mod group_owner;
+mod group_processing;
 mod halts;
 mod key;
 mod laggards;
@@ -53,7 +59,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use finding::{Finding, Findings, Ground};
+pub use finding::{Finding, Findings, Ground, GroupGround};
 
 use crate::evidence::{Effect, End, Moment, View};
 use engine::fact::Fact;
@@ -184,6 +190,18 @@ checks! {
         "in a healed cluster a transaction ends within its time-out, and is not aborted before",
     one_owner: one_owner::OneOwner =
         "a producer that was replaced under its transactional id commits nothing more",
+    group_processing: group_processing::GroupProcessing =
+        "a group of consumers skips no record, and processes again only what it had not committed",
+    group_kept: group_kept::GroupKept =
+        "an acknowledged commit of an offset is what the next request for it shows",
+    group_back: group_back::GroupBack =
+        "a committed offset does not go back, unless a member meant it",
+    group_owner: group_owner::GroupOwner =
+        "a partition has one owner in a generation of a group",
+    group_commits: group_commits::GroupCommits =
+        "offsets are stored of members of the present generation only",
+    group_memory: group_memory::GroupMemory =
+        "a coordinator's groups and offsets are the replay of its log",
     key: key::Keys =
         "equal keys go to one partition while the number of partitions is unchanged",
     replicas: replicas::Replicas =

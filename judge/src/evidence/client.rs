@@ -53,7 +53,11 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Identified { .. } | ClientFact::Member(_) => Effect::Nothing,
+            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::Member(fact) => {
+                self.on_member(moment, fact);
+                Effect::Nothing
+            }
             ClientFact::TransactionsInitialized { .. }
             | ClientFact::TransactionBegun { .. }
             | ClientFact::TransactionEnding { .. }
@@ -72,6 +76,7 @@ impl View {
                 self.delivered(moment, index, *from, *to, batches)
             }
             ClientFact::Positioned { partition, to, why, .. } => {
+                self.on_member_moved(moment, fact);
                 let index = self.partition(cluster, *partition);
                 let reader = self.reader(moment, index);
                 let it = &mut self.readers[reader];

@@ -2,6 +2,7 @@
 
 use super::batch::HOLE;
 use super::disk::{self, DiskLog, Disks};
+use super::group::{Processing, of_groups};
 use super::halt::FailedDir;
 use super::partition::Partition;
 use super::reader::{Piece, Reader};
@@ -36,6 +37,8 @@ pub struct End {
     pub missing: Vec<Missing>,
     /// What the logs hold of each transaction, by its index in [`super::ClientTransactions::all`].
     pub tallies: Vec<Tally>,
+    /// What each group of consumers processed.
+    pub processing: Vec<Processing>,
 }
 
 /// Something that a healed cluster lacks at the deadline.
@@ -140,9 +143,11 @@ impl End {
             }
         }
         let tallies = tallies(view);
+        let (finals, processing) = (Vec::new(), Vec::new());
         let mut end =
-            Self { at, finals: Vec::new(), disks: logs, controllers, dirs, missing, tallies };
+            Self { at, finals, disks: logs, controllers, dirs, missing, tallies, processing };
         end.finals = (0..view.partitions.len()).map(|index| of(view, index, &end)).collect();
+        end.processing = of_groups(view, &end.finals);
         end
     }
 

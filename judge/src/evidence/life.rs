@@ -100,6 +100,7 @@ impl View {
         };
         self.records.abandon(moment);
         self.transactions.abandon(moment.node);
+        self.members.end(moment, &change);
         self.started.remove(&moment.node);
         self.running.remove(&moment.node);
         if let Change::Halted { why } = &change {
@@ -171,6 +172,9 @@ impl View {
         }
         if self.partitions[reload.partition].is_state_log {
             self.read_state_log(reload.partition);
+        }
+        if self.partitions[reload.partition].is_offsets_log {
+            self.read_offsets_log(reload.partition);
         }
     }
 }

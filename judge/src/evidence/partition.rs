@@ -61,6 +61,8 @@ pub struct Partition {
     pub transactions: LineTransactions,
     /// The partition is one of `__transaction_state`.
     pub is_state_log: bool,
+    /// The partition is one of `__consumer_offsets`.
+    pub is_offsets_log: bool,
 }
 
 /// The effect of an append.
@@ -117,6 +119,7 @@ impl Partition {
             out_of_order: Vec::new(),
             transactions: LineTransactions::default(),
             is_state_log: false,
+            is_offsets_log: false,
         }
     }
 

@@ -36,6 +36,10 @@ pub struct Setup {
     pub read_committed: BTreeSet<NodeId>,
     /// `transaction.state.log.min.isr`, the lowest of all clusters.
     pub state_log_min_isr: usize,
+    /// `min.insync.replicas` of `__consumer_offsets`, the lowest of all clusters.
+    pub offsets_min_isr: usize,
+    /// What is configured of each group of consumers.
+    pub group_setups: BTreeMap<(ClusterId, Arc<str>), GroupSetup>,
     /// How long a transaction may stay open: the longest `transaction.timeout.ms` of all producers,
     /// plus the interval at which coordinators look for overdue transactions.
     pub transaction_timeout: Span,
@@ -53,6 +57,20 @@ impl Setup {
             false => format!("broker {node}"),
         }
     }
+}
+
+/// A group of consumers, as far as promises depend on its configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupSetup {
+    /// Some member commits, or lets `enable.auto.commit` commit, offsets of records that its application
+    /// has been given and has not finished with.
+    pub commits_early: bool,
+    /// `auto.offset.reset=latest` for some member.
+    pub resets_to_latest: bool,
+    /// `auto.offset.reset=earliest` for some member.
+    pub resets_to_earliest: bool,
+    /// Its applications commit in the transactions in which they write their outputs.
+    pub is_pipeline: bool,
 }
 
 /// A topic of the workload.

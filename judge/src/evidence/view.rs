@@ -1,5 +1,6 @@
 //! All evidence collected so far, indexed for the checks and the verdict.
 
+use super::group::{Groups, Members, OFFSETS_TOPIC};
 use super::halt::{FailedDir, Halt};
 use super::kept::Kept;
 use super::life::Reload;
@@ -34,6 +35,10 @@ pub struct View {
     pub transactions: ClientTransactions,
     /// What coordinators of transactions wrote.
     pub coordinators: Coordinators,
+    /// What coordinators of groups wrote and reported.
+    pub groups: Groups,
+    /// What members of groups did.
+    pub members: Members,
     /// What each consumer received, by partition.
     pub readers: Vec<Reader>,
     /// The batches that produce responses acknowledged, by partition.
@@ -206,6 +211,11 @@ impl View {
             partition.min_isr = self.setup.state_log_min_isr.clamp(1, replicas.max(1));
             partition.batches.keep_bytes();
         }
+        if topic == OFFSETS_TOPIC {
+            partition.is_offsets_log = true;
+            partition.min_isr = self.setup.offsets_min_isr.clamp(1, replicas.max(1));
+            partition.batches.keep_bytes();
+        }
         self.by_name.insert((partition.cluster, partition.name.clone()), index);
     }
 
@@ -282,6 +292,9 @@ impl View {
                 let append = self.partitions[index].append(moment.node, batch, epoch, moment);
                 if self.partitions[index].is_state_log {
                     self.read_state_log(index);
+                }
+                if self.partitions[index].is_offsets_log {
+                    self.read_offsets_log(index);
                 }
                 append.map_or(Effect::Nothing, |append| Effect::Append(index, append))
             }
@@ -368,6 +381,10 @@ impl View {
                 Effect::Nothing
             }
             Fact::Client(fact) => self.on_client(moment, fact),
+            Fact::Group(fact) => {
+                self.groups.on_fact(moment, fact);
+                Effect::Nothing
+            }
             Fact::EndTxnReceived { .. } => {
                 self.coordinators.asked(moment, fact);
                 Effect::Nothing

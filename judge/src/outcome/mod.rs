@@ -1,7 +1,9 @@
 //! The parts of a verdict in the published formats.
 
+mod groups;
 mod transactions;
 
+pub use groups::GroupCounts;
 pub use transactions::{Share, Sum, Transactions};
 
 use schemars::JsonSchema;

@@ -5,9 +5,11 @@
 //! rule applies here: a history has exactly the steps of its test.
 
 mod callbacks;
+mod groups;
 mod made;
 mod transactions;
 
+pub(crate) use groups::{GROUP, OFFSETS, offsets_of};
 use made::keyed;
 pub(crate) use made::{batch, fencing, numbers, registration, unfenced};
 pub(crate) use transactions::{BOTH, ID, STATES, state_value};
@@ -120,6 +122,8 @@ impl History {
             groups: BTreeMap::new(),
             read_committed: BTreeSet::new(),
             state_log_min_isr: 2,
+            offsets_min_isr: 2,
+            group_setups: BTreeMap::new(),
             transaction_timeout: Span::secs(70),
             topics: vec![topic],
             producers: vec![ProducerSetup { max_in_flight: 5, ..ProducerSetup::default() }],

@@ -254,17 +254,22 @@ impl History {
     /// All brokers lose power, and the records of `__transaction_state` from an offset onwards.
     /// Broker 1 is the coordinator again.
     pub(crate) fn lose_states(&mut self, from: Offset) {
+        self.lose_internal(STATES, from);
+    }
+
+    /// The same for another internal topic.
+    pub(super) fn lose_internal(&mut self, of: TopicPartition, from: Offset) {
         let is_kept = |batch: &Bytes| Batch::new(batch).unwrap().next_offset() <= from;
         for id in [1, 2, 3] {
             self.node(id, CRASHED);
             self.node(id, Change::PowerLost { bytes: 100 });
-            self.disks.entry((id, STATES)).or_default().retain(is_kept);
+            self.disks.entry((id, of)).or_default().retain(is_kept);
             self.node(id, Change::Started);
-            for partition in [ORDERS, OTHER, STATES] {
+            for partition in [ORDERS, OTHER, of] {
                 self.load(id, partition, self.end(id, partition));
             }
         }
-        let none = PartitionChange::of(STATES);
+        let none = PartitionChange::of(of);
         let change = |it: PartitionChange| MetadataRecord::PartitionChange(it);
         let (isr, elr) = (Some(Vec::new()), Some(vec![1, 2, 3]));
         self.metadata(&[change(PartitionChange { leader: Some(None), isr, elr, ..none.clone() })]);
@@ -276,7 +281,7 @@ impl History {
         }
         let isr = Some(vec![1]);
         self.metadata(&[change(PartitionChange { leader: Some(Some(1)), isr, ..none })]);
-        self.begin(STATES, 1, 2);
+        self.begin(of, 1, 2);
     }
 
     /// Records are missing at the end because of a transaction.

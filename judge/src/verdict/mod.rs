@@ -8,6 +8,7 @@ mod count;
 mod course;
 mod disks;
 mod explain;
+mod groups;
 mod idempotence;
 mod outcomes;
 mod path;
@@ -22,7 +23,7 @@ mod unconfirmed;
 
 use crate::check::{CALLBACKS, CHECKS, Finding, Findings, Ground, acknowledged};
 use crate::evidence::{End, Outcome, Source, View};
-use crate::outcome::{Counts, Permitted, Sum, Transactions, Violation};
+use crate::outcome::{Counts, GroupCounts, Permitted, Sum, Transactions, Violation};
 use explain::Line;
 use permission::Excuse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,8 @@ pub struct Judgement {
     pub transactions: Transactions,
     /// The sum over accounts, if transactions are transfers between them.
     pub sum: Option<Sum>,
+    /// What the members of each group of consumers did, by its name.
+    pub groups: BTreeMap<String, GroupCounts>,
     /// Promises that were broken.
     pub violations: Vec<Violation>,
     /// Anomalies that a setting allows after what happened.
@@ -100,6 +103,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         counts: count::counts(view, end),
         transactions: outcomes::transactions(view, end),
         sum: outcomes::sum(view, end),
+        groups: groups::counts(view, end),
         violations: broken.into_values().map(|group| violation(view, &group)).collect(),
         permitted: permitted
             .into_iter()

@@ -4,7 +4,7 @@
 //! The table is closed: a finding that no row excuses is a violation. Evidence is bytes on disks,
 //! the committed metadata log and the clients' history; no row uses the decision of a rule.
 
-use super::{disks, idempotence, retries, stopped, transactions};
+use super::{disks, groups, idempotence, retries, stopped, transactions};
 use crate::check::{Finding, Ground};
 use crate::evidence::story::{Happening, Scene};
 use crate::evidence::{
@@ -202,6 +202,52 @@ pub const PERMISSIONS: &[Row] = &[
         meaning: "a coordinator that could not replicate its record in time goes on as if it had not \
                   written it",
         excuses: transactions::coordinator_gave_up,
+    },
+    Row {
+        hazard: "committed-before-processed",
+        meaning: "a group that commits offsets before the records are processed skips what a member that \
+                  ends has not finished",
+        excuses: groups::committed_before_processed,
+    },
+    Row {
+        hazard: "processed-again",
+        meaning: "what a member has processed and not committed when it ends is processed again",
+        excuses: groups::not_committed,
+    },
+    Row {
+        hazard: "zombie-member",
+        meaning: "a member that was removed without knowing it goes on with the records that it has",
+        excuses: groups::zombie,
+    },
+    Row {
+        hazard: "offset-reset-latest",
+        meaning: "with auto.offset.reset=latest a group without a valid offset skips what is there",
+        excuses: groups::reset_to_latest,
+    },
+    Row {
+        hazard: "offset-reset-earliest",
+        meaning: "with auto.offset.reset=earliest a group without a valid offset begins again",
+        excuses: groups::reset_to_earliest,
+    },
+    Row {
+        hazard: "commit-in-flight",
+        meaning: "a member may begin before a commit of the previous one that was not acknowledged",
+        excuses: groups::commit_in_flight,
+    },
+    Row {
+        hazard: "commit-overtaken",
+        meaning: "a commit may be overtaken by a later one, and replace it",
+        excuses: groups::commit_overtaken,
+    },
+    Row {
+        hazard: "offset-lost",
+        meaning: "a setting that permits the loss of records also permits the loss of committed offsets",
+        excuses: groups::offset_lost,
+    },
+    Row {
+        hazard: "group-truncated",
+        meaning: "a group is moved when records are lost that it had read",
+        excuses: groups::truncated,
     },
 ];
 

@@ -3,6 +3,7 @@
 
 use super::clients::{Errors, Notice, Reads, Writes};
 use super::panic::Panic;
+pub use judge::outcome::GroupCounts;
 use judge::outcome::{Counts, Permitted, Sum, Transactions, Violation};
 use judge::verdict::stopped::HAZARDS;
 use schemars::JsonSchema;
@@ -334,16 +335,6 @@ impl Outcome {
             Self::Panic => 5,
         }
     }
-}
-
-/// The records of a consumer group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GroupCounts {
-    /// Records that no member processed.
-    pub skipped: u64,
-    /// Records that were processed more than once.
-    pub reprocessed: u64,
 }
 
 /// A museum bug in force.

@@ -146,6 +146,8 @@ pub(super) fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         read_committed: read_committed(scenario, roster),
         state_log_min_isr: smallest(scenario, |config| config.transaction_log_min_isr as usize)
             .unwrap_or(1),
+        offsets_min_isr: 1,
+        group_setups: BTreeMap::new(),
         transaction_timeout: transaction_timeout(scenario),
         topics: topics.collect(),
         producers: producers.collect(),

@@ -75,7 +75,7 @@ pub(super) fn judge(
         writes,
         reads,
         notices,
-        groups: BTreeMap::new(),
+        groups: judgement.groups,
         violations: judgement.violations,
         permitted: judgement.permitted,
         exercised,

@@ -5,6 +5,7 @@ mod broken;
 mod coordinators;
 mod durability;
 mod fencing;
+mod groups;
 mod isr;
 mod liveness;
 mod producers;

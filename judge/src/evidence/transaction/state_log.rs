@@ -1,6 +1,7 @@
 //! The records of `__transaction_state`, read from their bytes (`TransactionLogKey`,
 //! `TransactionLogValue`, versions 0 and 1).
 
+use crate::evidence::fields::Reader;
 use bytes::Bytes;
 use engine::record;
 
@@ -106,14 +107,14 @@ fn one(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
 ) -> Result<(String, Option<StateValue>), &'static str> {
-    let mut key = Reader(key.ok_or("a record without key")?);
+    let mut key = Reader::new(key.ok_or("a record without key")?);
     if key.short()? != 0 {
         return Err("the key has an unknown version");
     }
     let size = key.short()?;
     let id = key.text(size.into())?;
     let Some(value) = value else { return Ok((id, None)) };
-    let mut value = Reader(value);
+    let mut value = Reader::new(value);
     let is_flexible = match value.short()? {
         0 => false,
         1 => true,
@@ -137,70 +138,4 @@ fn one(
     let it =
         StateValue { producer_id, epoch, timeout_ms, state, partitions, start_ms, last_update_ms };
     Ok((id, Some(it)))
-}
-
-/// Reads bytes from the front.
-struct Reader<'a>(&'a [u8]);
-
-const SHORT: &str = "it ends early";
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        let (first, rest) = self.0.split_first_chunk().ok_or(SHORT)?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
-    fn byte(&mut self) -> Result<u8, &'static str> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    fn short(&mut self) -> Result<i16, &'static str> {
-        self.take().map(i16::from_be_bytes)
-    }
-
-    fn int(&mut self) -> Result<i32, &'static str> {
-        self.take().map(i32::from_be_bytes)
-    }
-
-    fn long(&mut self) -> Result<i64, &'static str> {
-        self.take().map(i64::from_be_bytes)
-    }
-
-    /// A compact length or count of the flexible versions, which is stored plus one; -1: null.
-    fn compact(&mut self) -> Result<i32, &'static str> {
-        let mut value: u32 = 0;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = self.byte()?;
-            value |= u32::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return i32::try_from(value).map(|value| value - 1).map_err(|_| SHORT);
-            }
-        }
-        Err("a number is too long")
-    }
-
-    /// The number of entries of a list; 0 for null.
-    fn count(&mut self, is_flexible: bool) -> Result<i32, &'static str> {
-        let count = if is_flexible { self.compact()? } else { self.int()? };
-        Ok(count.max(0))
-    }
-
-    fn text(&mut self, size: i32) -> Result<String, &'static str> {
-        let size = usize::try_from(size).map_err(|_| "a name is null")?;
-        let (text, rest) = self.0.split_at_checked(size).ok_or(SHORT)?;
-        self.0 = rest;
-        String::from_utf8(text.to_vec()).map_err(|_| "a name is not UTF-8")
-    }
-
-    /// Skips tagged fields.
-    fn tags(&mut self) -> Result<(), &'static str> {
-        for _ in 0..self.compact()?.saturating_add(1) {
-            self.compact()?;
-            let size = self.compact()?.saturating_add(1);
-            let size = usize::try_from(size).map_err(|_| SHORT)?;
-            self.0 = self.0.get(size..).ok_or(SHORT)?;
-        }
-        Ok(())
-    }
 }

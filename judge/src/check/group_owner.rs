@@ -1,0 +1,136 @@
+//! A partition has one owner in a generation of a group; a member of the next generation gets it only
+//! after the first has given it up, or is no member any more.
+//!
+//! Catches an assignor that gives a partition to two members, a cooperative member that keeps what it
+//! should give up (KIP-429), and a coordinator that completes a generation twice. What a process does
+//! that is no member any more is not the coordinator's to prevent.
+
+use super::{Check, Findings, Ground, GroupGround};
+use crate::evidence::group::{Complete, Group, name};
+use crate::evidence::{Life, Moment, NONE, View};
+use engine::fact::{ClientFact, Fact, GroupFact, MemberFact};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupOwner;
+
+impl GroupOwner {
+    pub(super) const NAME: &'static str = "group-one-owner";
+}
+
+impl Check for GroupOwner {
+    fn on_fact(&mut self, view: &View, at: &Moment, fact: &Fact, out: &mut Findings) {
+        match fact {
+            Fact::Group(GroupFact::GenerationComplete { group, .. }) => {
+                let known = view.groups.named(at.node.cluster, group);
+                if let Some(group) = known {
+                    completed(view, at, &view.groups.all()[group], out);
+                }
+            }
+            Fact::Client(ClientFact::Member(MemberFact::Joined { .. })) => joined(view, at, out),
+            _ => {}
+        }
+    }
+}
+
+/// Who a partition is assigned to: a static member by its instance, which outlives its id.
+fn identity<'a>(member: &'a str, instance: Option<&'a Arc<str>>) -> &'a str {
+    instance.map_or(member, |instance| instance)
+}
+
+fn completed(view: &View, at: &Moment, group: &Group, out: &mut Findings) {
+    let Some((own, before)) = group.complete.split_last() else { return };
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for (partition, owner) in assigned(own) {
+        if let Some(other) = owners.insert(partition.clone(), owner) {
+            let what = "a partition is assigned to two members of a generation";
+            let detail = format!("{other} and {owner}, generation {}", own.generation);
+            report(view, at, group, (&partition, what, detail), out);
+        }
+    }
+    // A coordinator may complete a generation again, for example with a static member under another
+    // id, but not with other owners.
+    let Some(again) = before.iter().rev().find(|it| it.generation == own.generation) else {
+        return;
+    };
+    for (partition, owner) in assigned(again) {
+        if let Some(other) = owners.get(&partition).filter(|other| **other != owner) {
+            let what = "a generation has two assignments";
+            let detail = format!("{owner}, then {other}, generation {}", own.generation);
+            report(view, at, group, (&partition, what, detail), out);
+        }
+    }
+}
+
+fn assigned(of: &Complete) -> impl Iterator<Item = (String, &str)> {
+    of.members.iter().flat_map(|member| {
+        let owner = identity(&member.member, member.instance.as_ref());
+        let partitions = member.partitions.iter().flatten();
+        partitions.map(move |partition| (name(partition), owner))
+    })
+}
+
+fn joined(view: &View, at: &Moment, out: &mut Findings) {
+    let Some(index) = view.members.of(at) else { return };
+    let own = &view.members.all()[index];
+    let Some(join) = own.last_join() else { return };
+    let known = view.groups.named(at.node.cluster, &own.group);
+    let group = known.map(|group| &view.groups.all()[group]);
+    let is_member = |other: &Life| {
+        let id = other.last_join().map(|it| &it.member);
+        let mut complete = group.into_iter().flat_map(|group| group.complete.iter().rev());
+        let complete = complete.find(|it| it.generation == join.generation);
+        complete.is_some_and(|it| it.members.iter().any(|it| Some(&it.member) == id))
+    };
+    for (other_index, other) in view.members.of_group(at.node.cluster, &own.group) {
+        let Some(last) = other.last_join() else { continue };
+        let is_same = identity(&last.member, last.instance.as_ref())
+            == identity(&join.member, join.instance.as_ref());
+        if other_index == index || is_same {
+            continue;
+        }
+        for partition in &join.partitions {
+            let Some(generation) = other.owned.get(partition) else { continue };
+            let what = match *generation == join.generation {
+                true => "two members of one generation own a partition",
+                false if is_member(other) => "a partition was handed over before it was given up",
+                // It is no member any more, or its next generation is to come.
+                false => continue,
+            };
+            out.add(GroupOwner::NAME, what, at, *partition, Ground::Never).detail(format!(
+                "group {}: client {} has it in generation {}, client {} since generation {generation}",
+                own.group, own.node, join.generation, other.node
+            ));
+        }
+    }
+}
+
+fn report(
+    view: &View,
+    at: &Moment,
+    group: &Group,
+    (partition, what, detail): (&str, &'static str, String),
+    out: &mut Findings,
+) {
+    let detail = format!("group {}: {detail}", group.name);
+    let ground = lost_generation(view, group);
+    match view.named(group.cluster, partition) {
+        Some(index) => out.add(GroupOwner::NAME, what, at, index, ground).detail(detail),
+        None => {
+            let when = (at.at, at.event);
+            let finding = out.add_without_partition(GroupOwner::NAME, what, when, Ground::Never);
+            finding.detail(format!("{partition}, {detail}"))
+        }
+    };
+}
+
+/// Whether records of a group have left its log: a coordinator then begins with an older generation.
+fn lost_generation(view: &View, group: &Group) -> Ground {
+    let mut lost = group.generations.iter().rev();
+    let lost = lost.find(|it| view.partitions[it.log].batches.get(it.batch).loss != NONE);
+    lost.map_or(Ground::Never, |it| {
+        Ground::Group(GroupGround::Gone { log: it.log, batch: it.batch })
+    })
+}

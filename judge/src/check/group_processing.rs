@@ -1,0 +1,127 @@
+//! A group processes every record of its partitions from where it began, and processes again only what
+//! it had not committed.
+//!
+//! Catches a consumer whose commits run ahead of what its application was given (KAFKA-18641), and one
+//! that goes on elsewhere than at the committed offset.
+
+use super::{Check, Findings, Ground, GroupGround};
+use crate::evidence::group::{Again, Processing, Skipped, Time};
+use crate::evidence::{End, Life, Moment, View, records};
+use engine::fact::Positioning;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupProcessing;
+
+const SKIPPED: &str = "a group skipped a record";
+const AGAIN: &str = "a group processed a record again";
+
+impl GroupProcessing {
+    pub(super) const NAME: &'static str = "group-processes-all";
+}
+
+impl Check for GroupProcessing {
+    fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
+        for group in &end.processing {
+            for skipped in &group.skipped {
+                let (ground, at) = beyond(view, end, group, skipped);
+                out.add(Self::NAME, SKIPPED, &at, skipped.partition, ground)
+                    .offset(skipped.offset)
+                    .record(skipped.record)
+                    .detail(format!("group {}, {}", group.group, records::name(skipped.record)));
+            }
+            for again in &group.again {
+                for pair in again.times.windows(2) {
+                    let ground = repeated(view, again, pair[0], pair[1]);
+                    let life = &view.members.all()[pair[1].life];
+                    let (node, incarnation) = (life.node, life.incarnation);
+                    let Time { at, event, .. } = pair[1];
+                    let at = Moment { at, node, incarnation, event };
+                    out.add(Self::NAME, AGAIN, &at, again.partition, ground)
+                        .offset(again.offset)
+                        .record(again.record)
+                        .detail(format!(
+                            "group {}, {}, client {} and client {}",
+                            group.group,
+                            records::name(again.record),
+                            view.members.all()[pair[0].life].node,
+                            life.node
+                        ));
+                }
+            }
+        }
+    }
+}
+
+/// What moved a group beyond a record that it did not process.
+fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> (Ground, Moment) {
+    let lives = || view.members.of_group(group.cluster, &group.group);
+    let moves = lives().flat_map(|(index, life)| {
+        let all = life.moved.iter().enumerate();
+        all.map(move |(place, moved)| (index, place, moved))
+    });
+    let beyond = moves.filter(|(_, _, it)| it.partition == of.partition && it.to > of.offset);
+    let first = beyond.min_by_key(|(_, _, it)| (it.moment.at, it.moment.event));
+    if let Some((life, place, moved)) = first
+        && moved.why != Positioning::Committed
+    {
+        let ground = GroupGround::Moved { life, moved: place };
+        return (Ground::Group(ground), moved.moment);
+    }
+    // It went on from the committed offset, or the member that committed it has not finished.
+    let to = first.map(|(_, _, moved)| moved.to);
+    let commits = lives().flat_map(|(index, life)| {
+        let all = life.commits.iter().enumerate();
+        all.map(move |(place, commit)| (index, place, commit))
+    });
+    let early = commits.filter(|(_, _, commit)| {
+        commit.offsets.iter().any(|(partition, offset)| {
+            *partition == of.partition && *offset > of.offset && to.is_none_or(|to| *offset == to)
+        })
+    });
+    match early.min_by_key(|(_, _, commit)| (commit.asked.at, commit.asked.event)) {
+        Some((life, place, commit)) => {
+            let at = first.map_or(commit.asked, |(_, _, moved)| moved.moment);
+            let ground = GroupGround::CommittedEarly { life, commit: place };
+            (Ground::Group(ground), at)
+        }
+        None => {
+            let node = view.node_of(&view.partitions[of.partition]);
+            (Ground::Never, Moment { at: end.at, node, incarnation: 0, event: 0 })
+        }
+    }
+}
+
+/// Why a record was processed again.
+fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Ground {
+    let all = view.members.all();
+    let (one, other): (&Life, &Life) = (&all[first.life], &all[second.life]);
+    if first.life != second.life && went_on(one, other, again, second) {
+        let (life, owner) = (second.life, first.life);
+        return Ground::Group(GroupGround::Zombie { life, owner });
+    }
+    let Some(moved) = other.moved_before(again.partition, second.at) else { return Ground::Never };
+    let place = other.moved.iter().position(|it| std::ptr::eq(it, moved)).unwrap_or_default();
+    if moved.to > again.offset {
+        return Ground::Never;
+    }
+    Ground::Group(match moved.why {
+        Positioning::Committed => {
+            let (first, second) = (first.life, second.life);
+            GroupGround::NotCommitted { first, second, moved: place }
+        }
+        _ => GroupGround::Moved { life: second.life, moved: place },
+    })
+}
+
+/// Whether the process that processed a record second had been given it before the other one got the
+/// partition: it did not know that it had been replaced.
+fn went_on(one: &Life, other: &Life, again: &Again, second: Time) -> bool {
+    let own = other.moved_before(again.partition, second.at).map(|it| it.moment.at);
+    let taken = one
+        .joins
+        .iter()
+        .rev()
+        .find(|it| it.partitions.contains(&again.partition) && it.moment.at <= second.at);
+    own.zip(taken).is_some_and(|(own, taken)| own < taken.moment.at)
+}

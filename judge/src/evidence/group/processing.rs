@@ -1,0 +1,194 @@
+//! What the members of a group processed in all: which records none of them processed, and which were
+//! processed more than once.
+
+use super::members::{Life, Moved, Processed};
+use crate::evidence::batch::{HOLE, NO_RECORD};
+use crate::evidence::end::Final;
+use crate::evidence::transaction::Fate;
+use crate::evidence::view::View;
+use engine::ids::Offset;
+use machine::ClusterId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One time that a record was processed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// The event.
+    pub event: u64,
+    /// The process, an index of [`super::Members::all`].
+    pub life: usize,
+}
+
+/// A record that no member processed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The partition.
+    pub partition: usize,
+    /// The offset.
+    pub offset: Offset,
+    /// Its number.
+    pub record: u64,
+}
+
+/// A record that was processed more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// The partition.
+    pub partition: usize,
+    /// The offset.
+    pub offset: Offset,
+    /// Its number.
+    pub record: u64,
+    /// When it was processed, in order.
+    pub times: Vec<Time>,
+}
+
+/// What a group processed.
+#[derive(Clone, Debug)]
+pub struct Processing {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// `group.id`
+    pub group: Arc<str>,
+    /// The number of distinct records that were processed.
+    pub processed: u64,
+    /// Records below the group's committed offset, or below what it has processed, that no member
+    /// processed.
+    pub skipped: Vec<Skipped>,
+    /// Records that were processed more than once.
+    pub again: Vec<Again>,
+}
+
+/// A record at an offset of a partition: partition, offset, number.
+type Place = (usize, Offset, u64);
+
+/// What each group processed; `finals` is what each partition holds at the end.
+pub(in crate::evidence) fn of_groups(view: &View, finals: &[Final]) -> Vec<Processing> {
+    let mut groups: Vec<(ClusterId, Arc<str>)> =
+        view.members.all().iter().map(|it| (it.node.cluster, it.group.clone())).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.into_iter().map(|(cluster, group)| of_group(view, finals, cluster, group)).collect()
+}
+
+fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) -> Processing {
+    let mut times: BTreeMap<Place, Vec<Time>> = BTreeMap::new();
+    for (index, life) in view.members.of_group(cluster, &group) {
+        for processed in &life.processed {
+            for (offset, record) in records_of(view, life, processed) {
+                let Processed { moment, partition, .. } = *processed;
+                let time = Time { at: moment.at, event: moment.event, life: index };
+                times.entry((partition, offset, record)).or_default().push(time);
+            }
+        }
+    }
+    for of in times.values_mut() {
+        of.sort_unstable_by_key(|time| (time.at, time.event));
+    }
+    let mut skipped = Vec::new();
+    for (partition, held) in finals.iter().enumerate() {
+        let Some((begin, frontier)) = bounds(view, cluster, &group, partition) else { continue };
+        for (offset, record) in visible(view, partition, held, (begin, frontier)) {
+            if !times.contains_key(&(partition, offset, record)) {
+                skipped.push(Skipped { partition, offset, record });
+            }
+        }
+    }
+    let processed = times.len() as u64;
+    let again = times.into_iter().filter(|(_, times)| times.len() > 1);
+    let again = again.map(|((partition, offset, record), times)| Again {
+        partition,
+        offset,
+        record,
+        times,
+    });
+    Processing { cluster, group, processed, skipped, again: again.collect() }
+}
+
+/// The offsets and numbers of the records that an application has finished with.
+fn records_of(view: &View, life: &Life, of: &Processed) -> Vec<(Offset, u64)> {
+    let partition = &view.partitions[of.partition];
+    let mut readers = partition.readers.iter().map(|reader| &view.readers[*reader]);
+    let own = readers.find(|it| it.node == life.node && it.incarnation == life.incarnation);
+    let mut records = Vec::new();
+    let mut seen = BTreeMap::new();
+    // A reader that was moved back has been given an offset several times: the last record counts.
+    for piece in own.into_iter().flat_map(|reader| &reader.seen) {
+        let (from, to) = (piece.from.max(of.from), piece.to.min(of.to));
+        if from < to {
+            let numbers = partition.batches.numbers(piece.batch, from, to);
+            seen.extend((from..).zip(numbers.iter().copied()));
+        }
+    }
+    records.extend(seen.into_iter().filter(|(_, number)| is_record(*number)));
+    records
+}
+
+fn is_record(number: u64) -> bool {
+    !matches!(number, HOLE | NO_RECORD)
+}
+
+/// The first offset from which a group reads a partition, and the offset below which all its records
+/// should have been processed.
+fn bounds(
+    view: &View,
+    cluster: ClusterId,
+    group: &str,
+    partition: usize,
+) -> Option<(Offset, Offset)> {
+    let its = |it: &&Moved| it.partition == partition;
+    let lives = || view.members.of_group(cluster, group).map(|(_, life)| life);
+    let moved = lives().filter_map(|life| life.moved.iter().find(its));
+    let begin = moved.min_by_key(|it| (it.moment.at, it.moment.event))?.to;
+    let processed = lives().flat_map(|life| &life.processed);
+    let processed = processed.filter(|it| it.partition == partition).map(|it| it.to).max();
+    let frontier = processed.max(view.committed_offset(cluster, group, partition))?;
+    Some((begin, frontier))
+}
+
+impl View {
+    /// The committed offset of a group in a partition by the logs of the leaders; `None` if there is
+    /// none.
+    pub fn committed_offset(
+        &self,
+        cluster: ClusterId,
+        group: &str,
+        partition: usize,
+    ) -> Option<Offset> {
+        let group = &self.groups.all()[self.groups.named(cluster, group)?];
+        let records = group.offsets.get(&self.partitions[partition].name)?;
+        let log = records.first()?.log;
+        let leader = self.partitions[log].line_leader?;
+        self.offset_record(records, (log, leader), Offset::MAX)?.value
+    }
+}
+
+/// The records between two offsets of a partition that a reader of committed records is given.
+fn visible(
+    view: &View,
+    index: usize,
+    held: &Final,
+    (from, to): (Offset, Offset),
+) -> Vec<(Offset, u64)> {
+    let partition = &view.partitions[index];
+    let mut hidden = Vec::new();
+    if partition.transactions.any() {
+        let aborted = partition
+            .line
+            .iter()
+            .filter(|batch| matches!(partition.fate(**batch), Some(Fate::Aborted | Fate::Open)));
+        hidden.extend(aborted.map(|batch| {
+            let it = partition.batches.get(*batch);
+            it.base..it.next
+        }));
+    }
+    let all =
+        (from.max(held.start)..to).filter_map(|offset| Some((offset, held.records.get(offset)?)));
+    all.filter(|(offset, number)| {
+        is_record(*number) && !hidden.iter().any(|range| range.contains(offset))
+    })
+    .collect()
+}

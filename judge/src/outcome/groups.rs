@@ -1,0 +1,98 @@
+//! The counts of a group of consumers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the members of a group of consumers did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupCounts {
+    /// Distinct records that were processed.
+    #[serde(default)]
+    pub processed: u64,
+    /// Records that no member processed, though the group has gone beyond them.
+    pub skipped: u64,
+    /// Records that were processed more than once.
+    pub reprocessed: u64,
+    /// Generations after the first one.
+    #[serde(default)]
+    pub rebalances: u64,
+    /// Members that the coordinator removed: their session ended, or they did not come back in time.
+    #[serde(default)]
+    pub expelled: u64,
+    /// Commits that were acknowledged.
+    #[serde(default)]
+    pub committed: u64,
+    /// Commits that were refused because they came from a former member or generation.
+    #[serde(default)]
+    pub fenced: u64,
+    /// Commits that failed for another reason.
+    #[serde(default)]
+    pub failed: u64,
+}
+
+impl GroupCounts {
+    /// Adds the counts of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (own, other) in [
+            (&mut self.processed, other.processed),
+            (&mut self.skipped, other.skipped),
+            (&mut self.reprocessed, other.reprocessed),
+            (&mut self.rebalances, other.rebalances),
+            (&mut self.expelled, other.expelled),
+            (&mut self.committed, other.committed),
+            (&mut self.fenced, other.fenced),
+            (&mut self.failed, other.failed),
+        ] {
+            *own = own.saturating_add(other);
+        }
+    }
+
+    /// In one line: `200 records processed, 3 skipped, 12 processed again; 4 rebalances, 1 member
+    /// expelled; 40 commits acknowledged, 1 fenced`.
+    pub fn in_words(&self) -> String {
+        let plural = |count: u64, one: &str| match count {
+            1 => format!("1 {one}"),
+            _ => format!("{count} {one}s"),
+        };
+        let failed = match self.failed {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
+        format!(
+            "{} processed, {} skipped, {} processed again; {}, {} expelled; {} acknowledged, {} \
+             fenced{failed}",
+            plural(self.processed, "record"),
+            self.skipped,
+            self.reprocessed,
+            plural(self.rebalances, "rebalance"),
+            plural(self.expelled, "member"),
+            plural(self.committed, "commit"),
+            self.fenced,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GroupCounts;
+
+    #[test]
+    fn the_counts_of_a_group_are_one_line() {
+        let mut one = GroupCounts {
+            processed: 200,
+            skipped: 3,
+            reprocessed: 12,
+            rebalances: 4,
+            expelled: 1,
+            committed: 40,
+            fenced: 1,
+            failed: 0,
+        };
+        let words = "200 records processed, 3 skipped, 12 processed again; 4 rebalances, 1 member \
+                     expelled; 40 commits acknowledged, 1 fenced";
+        assert_eq!(one.in_words(), words);
+        one.add(&one.clone());
+        assert_eq!((one.skipped, one.fenced, one.failed), (6, 2, 0));
+    }
+}
