@@ -108,6 +108,9 @@ pub(crate) fn of_run(told: &Told, style: Style) -> String {
         if let Some(transactions) = &verdict.transactions {
             page.paragraph("outcomes", &transactions.in_words());
         }
+        for (group, counts) in &verdict.groups {
+            page.paragraph("group", &format!("{group}: {}", counts.in_words()));
+        }
         if let Some(sum) = &verdict.sum {
             page.paragraph("sum", &sum.in_words());
         }

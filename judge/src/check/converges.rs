@@ -18,7 +18,7 @@ impl Converges {
 
 impl Check for Converges {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
-        for missing in &end.missing {
+        for missing in end.missing.iter().filter(|it| it.group.is_none()) {
             let ground = match missing.held_by {
                 Some(held) => view.ground_of(held.partition, held.producer_id),
                 None => Ground::NotBack { about: missing.about },

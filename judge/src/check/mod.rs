@@ -27,6 +27,7 @@ mod group_kept;
 mod group_memory;
 mod group_owner;
 mod group_processing;
+mod group_settles;
 mod halts;
 mod key;
 mod laggards;
@@ -202,6 +203,8 @@ checks! {
         "offsets are stored of members of the present generation only",
     group_memory: group_memory::GroupMemory =
         "a coordinator's groups and offsets are the replay of its log",
+    group_settles: group_settles::GroupSettles =
+        "in a healed cluster every partition of a group gets an owner",
     key: key::Keys =
         "equal keys go to one partition while the number of partitions is unchanged",
     replicas: replicas::Replicas =

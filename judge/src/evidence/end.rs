@@ -18,6 +18,7 @@ use engine::record;
 use machine::{ClusterId, NodeId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The end of a run.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Missing {
     pub what: String,
     /// The partition concerned; the metadata log if a node lacks metadata. `None`: no partition.
     pub about: Option<(ClusterId, TopicPartition)>,
+    /// The group of consumers that has not settled, if it is about one.
+    pub group: Option<Arc<str>>,
     /// The transaction because of which it is missing, if one is.
     pub held_by: Option<HeldBy>,
 }

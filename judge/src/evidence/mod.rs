@@ -46,7 +46,7 @@ pub use records::{Outcome, Record, Records, Retry};
 pub use replica::{Bad, Replica};
 pub use replica_set::ReplicaSet;
 pub use runs::Runs;
-pub use setup::{ProducerSetup, Setup, TopicSetup};
+pub use setup::{GroupSetup, ProducerSetup, Setup, TopicSetup};
 pub use spoil::{Spoil, SpoilKind};
 pub use transaction::{
     ClientTransaction, ClientTransactions, Coordinators, Fate, LineTransactions, Promise, State,

@@ -200,7 +200,7 @@ impl History {
     pub(crate) fn lack(&mut self, about: Option<TopicPartition>, what: &str) {
         let about = about.map(|partition| (ClusterId(0), partition));
         let (at, what) = (self.at, what.to_owned());
-        self.missing.push(Missing { at, what, about, held_by: None });
+        self.missing.push(Missing { at, what, about, group: None, held_by: None });
     }
 
     /// The time of the latest step, in nanoseconds.

@@ -289,7 +289,7 @@ impl History {
         let index = self.run().0.index_of(ClusterId(0), partition).unwrap();
         let held_by = Some(HeldBy { partition: index, producer_id });
         let what = "a consumer is behind".to_owned();
-        self.missing.push(Missing { at: self.now(), what, about: None, held_by });
+        self.missing.push(Missing { at: self.now(), what, about: None, group: None, held_by });
     }
 
     /// Both partitions are read back, without the batches that begin at `hidden` in each.

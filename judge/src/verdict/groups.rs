@@ -195,6 +195,7 @@ pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
         }
         Some(MemberRemoval::Replaced { .. }) => "another one has its group.instance.id",
         Some(MemberRemoval::Left) => "it had left",
+        Some(MemberRemoval::NoRoom) => "its group has as many members as group.max.size allows",
         None => "its group had gone on without it",
     };
     Some(format!(

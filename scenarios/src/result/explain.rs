@@ -196,6 +196,7 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
     }
     writeln!(out)?;
     transactions(out, verdict)?;
+    groups(out, verdict)?;
     let errors = &verdict.errors;
     if *errors == Errors::default() {
         return Ok(());
@@ -210,6 +211,21 @@ fn records(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
         writeln!(out, "| {name} | {failed} | {unknown} | {} |", of(&errors.retried))?;
     }
     writeln!(out)
+}
+
+/// What the members of each group of consumers did.
+fn groups(out: &mut String, verdict: &Verdict) -> std::fmt::Result {
+    if verdict.groups.is_empty() {
+        return Ok(());
+    }
+    for (group, counts) in &verdict.groups {
+        writeln!(out, "Group {group}: {}.\n", counts.in_words())?;
+    }
+    writeln!(
+        out,
+        "Skipped: records that no member processed, though the group has gone beyond them. Processed \
+         again: records that were processed more than once.\n"
+    )
 }
 
 /// The outcomes of transactions, and the sum over accounts.

@@ -17,6 +17,7 @@ use engine::metadata::MetadataImage;
 use judge::evidence::HeldBy;
 use machine::{ClusterId, NodeId, Span};
 use sim::{Status, World};
+use std::sync::Arc;
 
 /// The active controller of a cluster, if one is running, and its committed metadata. If several
 /// consider themselves active, it is the one with the latest epoch.
@@ -69,16 +70,18 @@ pub(super) struct Lack {
     /// Whether the cluster has to have it by its deadline. If not, the load or a slow link is late,
     /// and the run is undecided.
     pub(super) is_owed: bool,
+    /// See [`judge::evidence::Missing::group`].
+    pub(super) group: Option<Arc<str>>,
     /// See [`judge::evidence::Missing::held_by`].
     pub(super) held_by: Option<HeldBy>,
 }
 
 pub(super) fn owed(what: String) -> Lack {
-    Lack { what, about: None, is_owed: true, held_by: None }
+    Lack { what, about: None, is_owed: true, group: None, held_by: None }
 }
 
 pub(super) fn owed_of(cluster: ClusterId, partition: TopicPartition, what: String) -> Lack {
-    Lack { what, about: Some((cluster, partition)), is_owed: true, held_by: None }
+    Lack { what, about: Some((cluster, partition)), is_owed: true, group: None, held_by: None }
 }
 
 /// What the clusters still lack: at most `most` items, none if all have recovered.

@@ -53,7 +53,9 @@ fn of_partition(
     let of = |what: String| Lack { is_owed: false, ..owed_of(row.cluster, row.partition, what) };
     let owner = group.iter().find(|(_, app)| app.is_settled() && app.reads(row.partition));
     let Some((node, app)) = owner else {
-        return Some(of(format!("no settled member of group {} owns {name}", first.group())));
+        let group = first.group();
+        let what = format!("no settled member of group {group} owns {name}");
+        return Some(Lack { is_owed: true, group: Some(group.clone()), ..of(what) });
     };
     if app.thrown().contains_key(&row.partition) {
         return None;

@@ -2,11 +2,12 @@
 
 use crate::condition::Roster;
 use crate::roles::{READER, is_controller};
-use engine::config::{BrokerConfig, IsolationLevel, Partitioner, ProducerConfig};
+use engine::config::{BrokerConfig, IsolationLevel, Partitioner, ProducerConfig, Reset};
 use judge::evidence;
 use machine::{ClusterId, NodeId, Span};
-use spec::{self, Clocks, Scenario};
+use spec::{self, Clocks, Commit, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Whether no time-out can expire: there are no faults, links and disks are the default ones,
 /// clients have at least the default time-outs, and the quorum's fetch time-out and the sessions
@@ -71,6 +72,32 @@ fn read_committed(scenario: &Scenario, roster: &Roster) -> BTreeSet<NodeId> {
         nodes.extend(clusters.map(|cluster| NodeId::new(cluster as u8, READER)));
     }
     nodes
+}
+
+/// The group of each consumer that is a member of one.
+fn members(scenario: &Scenario, roster: &Roster) -> BTreeMap<NodeId, Arc<str>> {
+    let groups = scenario.consumers.iter().flat_map(|consumers| {
+        let group: Option<Arc<str>> = consumers.group.as_deref().map(Arc::from);
+        std::iter::repeat_n(group, consumers.count.into())
+    });
+    let members = roster.consumers.iter().zip(groups);
+    members.filter_map(|(node, group)| Some((*node, group?))).collect()
+}
+
+/// What is configured of each group, by all tables that name it.
+fn group_setups(scenario: &Scenario) -> BTreeMap<(ClusterId, Arc<str>), evidence::GroupSetup> {
+    let mut setups: BTreeMap<_, evidence::GroupSetup> = BTreeMap::new();
+    for consumers in &scenario.consumers {
+        let Some(group) = &consumers.group else { continue };
+        let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
+        let config = consumers.config();
+        let setup = setups.entry((ClusterId(cluster as u8), group.as_str().into())).or_default();
+        // The consumer itself commits only what a poll has returned, when the application polls again.
+        setup.commits_early |= matches!(consumers.commit, Some(Commit::Before | Commit::During));
+        setup.resets_to_latest |= config.auto_offset_reset == Reset::Latest;
+        setup.resets_to_earliest |= config.auto_offset_reset == Reset::Earliest;
+    }
+    setups
 }
 
 /// How long a transaction may be open: the longest `transaction.timeout.ms`, plus the interval of
@@ -142,12 +169,12 @@ pub(super) fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
             .clusters
             .iter()
             .all(|cluster| cluster.controller.config().eligible_leader_replicas),
-        groups: BTreeMap::new(),
+        groups: members(scenario, roster),
         read_committed: read_committed(scenario, roster),
         state_log_min_isr: smallest(scenario, |config| config.transaction_log_min_isr as usize)
             .unwrap_or(1),
         offsets_min_isr: 1,
-        group_setups: BTreeMap::new(),
+        group_setups: group_setups(scenario),
         transaction_timeout: transaction_timeout(scenario),
         topics: topics.collect(),
         producers: producers.collect(),

@@ -330,9 +330,9 @@ impl Simulation {
     /// Ends a phase at its deadline, with the items that are still missing.
     fn leave_out(&mut self, missing: Vec<Lack>) {
         let at = self.world.now().0;
-        for Lack { what, about, is_owed, held_by } in missing {
+        for Lack { what, about, is_owed, group, held_by } in missing {
             if is_owed {
-                self.missing.push(Missing { at, what, about, held_by })
+                self.missing.push(Missing { at, what, about, group, held_by })
             } else {
                 self.unknown.push(what)
             }
@@ -365,7 +365,7 @@ impl Simulation {
             {
                 let refused = app.refused().map(|error| format!(": {error}"));
                 let what = format!("topics are not created{}", refused.unwrap_or_default());
-                return vec![Lack { what, about: None, is_owed: true, held_by: None }];
+                return vec![Lack { what, about: None, is_owed: true, group: None, held_by: None }];
             }
         }
         converge::missing(self, most)

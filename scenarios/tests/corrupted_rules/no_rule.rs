@@ -18,6 +18,8 @@ const TRANSACTIONS: &str = include_str!("../../../judge/src/check/tests/transact
 const PRODUCERS: &str = include_str!("../../../judge/src/check/tests/producers.rs");
 const STOPPED: &str = include_str!("../../../judge/src/verdict/tests/stopped.rs");
 
+const GROUPS: &str = include_str!("../../../judge/src/check/tests/groups.rs");
+
 /// All of them.
 pub(super) const NO_RULE: &[NoRule] = &[
     NoRule {

@@ -429,3 +429,18 @@ fn a_commit_that_its_log_may_lose_is_permitted_to_be_lost() {
     let because = &because.expect("it was found above").because;
     assert!(because.contains("and with it a record of the group"), "{because}");
 }
+
+#[test]
+fn a_group_that_has_not_settled_is_reported_unless_its_coordinator_is_gone() {
+    let mut history = good();
+    let what = "no settled member of group g owns orders-0".to_owned();
+    history.missing.push(crate::evidence::Missing {
+        at: history.now(),
+        what,
+        about: Some((ClusterId(0), ORDERS)),
+        group: Some(GROUP.into()),
+        held_by: None,
+    });
+    assert_eq!(found(&history), [("groups-settle", "a group has not settled")]);
+    assert_eq!(history.judge().violations.len(), 1);
+}
