@@ -5,6 +5,8 @@
 //! Unlike the entries of the museum these are not bugs that shipped; they show that the checks keep
 //! what they promise, all the way from a process to a verdict.
 
+#[path = "corrupted_rules/groups.rs"]
+mod groups;
 #[path = "corrupted_rules/no_rule.rs"]
 mod no_rule;
 #[path = "corrupted_rules/search.rs"]
@@ -444,38 +446,15 @@ const CONVERSE: &[(&str, Notice)] = &[
     ),
     ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
     ("keeps_sequences", Check("acknowledged-survives")),
-    (
-        "check_group_member",
-        Never("no client of a run joins a group so far: engine tests hold the rule"),
-    ),
-    (
-        "check_commit",
-        Never("no client of a run commits offsets so far: engine tests hold the rule"),
-    ),
-    (
-        "takes_over_offset",
-        Never("no client of a run commits offsets so far: engine tests hold the rule"),
-    ),
-    (
-        "shows_offset",
-        Never("no client of a run fetches offsets so far: engine tests hold the rule"),
-    ),
-    ("load_groups_to", Never("no client of a run has a group so far: engine tests hold the rule")),
-    ("position_to_commit", Never("no check looks at groups so far: engine tests hold the rule")),
-    ("hands_out", Never("no check looks at groups so far: engine tests hold the rule")),
-    ("gives_up_before_join", Never("no check looks at groups so far: engine tests hold the rule")),
-    ("ends_membership", Never("no check looks at groups so far: engine tests hold the rule")),
-    ("keeps_member_id", Never("no check looks at groups so far: engine tests hold the rule")),
-    ("names_member", Never("no check looks at groups so far: engine tests hold the rule")),
 ];
 
 /// All corruptions, and the rows of all rules.
 fn corruptions() -> impl Iterator<Item = &'static Corruption> {
-    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS)
+    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS).chain(groups::CORRUPTIONS)
 }
 
 fn converse() -> impl Iterator<Item = &'static (&'static str, Notice)> {
-    CONVERSE.iter().chain(transactional::CONVERSE)
+    CONVERSE.iter().chain(transactional::CONVERSE).chain(groups::CONVERSE)
 }
 
 /// How many seeds are tried. Each corruption shows in one of fifty or more.

@@ -43,6 +43,10 @@ impl Check for GroupBack {
             let records = &group.offsets[name];
             let own = &records[*index];
             let Some(value) = own.value else { continue };
+            // What a transaction writes counts from its marker on, if that commits it.
+            if partition.batches.get(own.batch).is_transactional {
+                continue;
+            }
             let before = view.offset_record(records, (*log, append.replica), own.place);
             let Some((before, was)) = before.and_then(|it| Some((it, it.value?))) else { continue };
             let Some(of) = view.named(group.cluster, name) else { continue };

@@ -48,6 +48,7 @@ mod proposals;
 mod quorum;
 mod read_committed;
 mod real_time;
+mod reflected;
 mod replicas;
 mod sequences;
 mod snapshots;
@@ -191,6 +192,8 @@ checks! {
         "in a healed cluster a transaction ends within its time-out, and is not aborted before",
     one_owner: one_owner::OneOwner =
         "a producer that was replaced under its transactional id commits nothing more",
+    reflected: reflected::Reflected =
+        "each input of a transactional pipeline is reflected exactly once in its committed outputs",
     group_processing: group_processing::GroupProcessing =
         "a group of consumers skips no record, and processes again only what it had not committed",
     group_kept: group_kept::GroupKept =

@@ -6,6 +6,7 @@
 //! Kafka's intended promises, so a defect that no release fixes is an entry too, marked as open.
 
 pub mod canary;
+mod groups;
 pub mod provoked;
 mod rules;
 mod transactional;
@@ -228,6 +229,7 @@ pub const BUGS: &[Bug] = &[
         scenario: "museum-kip-497",
         toml: include_str!("kip-497.toml"),
     },
+    groups::KAFKA_18641,
     transactional::FL_5,
     transactional::KAFKA_5131,
     transactional::KAFKA_5351,

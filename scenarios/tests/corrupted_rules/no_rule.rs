@@ -69,4 +69,15 @@ pub(super) const NO_RULE: &[NoRule] = &[
               breaks this loses the record or gives its offset another value, which other checks notice",
         history: (TRANSACTIONS, "a_record_follows_those_acknowledged_before_it_was_sent"),
     },
+    NoRule {
+        check: "committed-offsets-kept",
+        why: "a response to a commit waits for the high watermark as every acknowledgement does, and no \
+              rule of its own decides it",
+        history: (GROUPS, "an_acknowledged_commit_is_shown"),
+    },
+    NoRule {
+        check: "reflected-once",
+        why: "no client of a run commits offsets in transactions so far",
+        history: (GROUPS, "each_input_of_a_pipeline_is_reflected_once"),
+    },
 ];

@@ -444,3 +444,35 @@ fn a_group_that_has_not_settled_is_reported_unless_its_coordinator_is_gone() {
     assert_eq!(found(&history), [("groups-settle", "a group has not settled")]);
     assert_eq!(history.judge().violations.len(), 1);
 }
+
+/// Two inputs, the outputs of which are the records 100 and 101; the group has committed `to`.
+fn pipeline(outputs: &[(Offset, u64)], to: Offset) -> Vec<(&'static str, &'static str)> {
+    let mut history = History::grouped();
+    set_up(&mut history, GroupSetup { is_pipeline: true, ..GroupSetup::default() });
+    history.produce(&[0, 1]);
+    history.generation(1, &[(1002, &[0, 1])]);
+    history.take(1002, 1, None);
+    history.process(1002, 2);
+    for (offset, record) in outputs {
+        let (group, partition, offset) = (GROUP.into(), ORDERS, *offset);
+        let derived = MemberFact::Derived { group, partition, offset, record: *record };
+        history.member(1002, derived);
+        history.client(1002, ClientFact::Sent { record: *record, partition: OTHER, acks: -1 });
+        history.write(2, OTHER, 0, &[*record]);
+        history.replicate(OTHER);
+    }
+    history.commit(1002, 1, 1, to);
+    found(&finish(history)).into_iter().filter(|it| it.0 == "reflected-once").collect()
+}
+
+#[test]
+fn each_input_of_a_pipeline_is_reflected_once() {
+    assert_eq!(pipeline(&[(0, 100), (1, 101)], 2), []);
+    assert_eq!(pipeline(&[(0, 100)], 1), []);
+    let lacking = ("reflected-once", "an input of a pipeline is not reflected");
+    assert_eq!(pipeline(&[(0, 100)], 2), [lacking]);
+    let early = ("reflected-once", "an input of a pipeline is reflected and not committed");
+    assert_eq!(pipeline(&[(0, 100), (1, 101)], 1), [early]);
+    let twice = ("reflected-once", "an input of a pipeline is reflected more than once");
+    assert_eq!(pipeline(&[(0, 100), (0, 102), (1, 101)], 2), [twice]);
+}

@@ -158,10 +158,14 @@ impl Life {
         self.processed.iter().filter(its).map(|it| it.to).max()
     }
 
-    /// The last commit of a partition that was acknowledged by a moment, with its offset.
+    /// The last commit of a partition that was acknowledged by a moment, with its offset. Those in
+    /// transactions take effect with the transaction, and do not count.
     pub fn acknowledged(&self, partition: usize, at: u64) -> Option<(&Commit, Offset)> {
         let mut latest = self.commits.iter().rev();
         latest.find_map(|commit| {
+            if matches!(commit.kind, CommitKind::InTransaction { .. }) {
+                return None;
+            }
             let (answered, results) = commit.answered.as_ref()?;
             let ok =
                 |(of, error): &(usize, ErrorCode)| *of == partition && *error == ErrorCode::None;

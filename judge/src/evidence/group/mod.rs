@@ -43,6 +43,6 @@ mod tests;
 pub use log::GenerationValue;
 pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked};
 pub(super) use processing::of_groups;
-pub use processing::{Again, Processing, Skipped, Time};
+pub use processing::{Again, Processing, Skipped, Time, bounds};
 pub(super) use records::OFFSETS_TOPIC;
 pub use records::{Complete, Fresh, Group, Groups, Removed, Written, name};

@@ -91,7 +91,7 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
     let mut skipped = Vec::new();
     for (partition, held) in finals.iter().enumerate() {
         let Some((begin, frontier)) = bounds(view, cluster, &group, partition) else { continue };
-        for (offset, record) in visible(view, partition, held, (begin, frontier)) {
+        for (offset, record) in view.visible(partition, held, (begin, frontier)) {
             if !times.contains_key(&(partition, offset, record)) {
                 skipped.push(Skipped { partition, offset, record });
             }
@@ -133,7 +133,7 @@ fn is_record(number: u64) -> bool {
 
 /// The first offset from which a group reads a partition, and the offset below which all its records
 /// should have been processed.
-fn bounds(
+pub fn bounds(
     view: &View,
     cluster: ClusterId,
     group: &str,
@@ -164,31 +164,31 @@ impl View {
         let leader = self.partitions[log].line_leader?;
         self.offset_record(records, (log, leader), Offset::MAX)?.value
     }
-}
 
-/// The records between two offsets of a partition that a reader of committed records is given.
-fn visible(
-    view: &View,
-    index: usize,
-    held: &Final,
-    (from, to): (Offset, Offset),
-) -> Vec<(Offset, u64)> {
-    let partition = &view.partitions[index];
-    let mut hidden = Vec::new();
-    if partition.transactions.any() {
-        let aborted = partition
-            .line
-            .iter()
-            .filter(|batch| matches!(partition.fate(**batch), Some(Fate::Aborted | Fate::Open)));
-        hidden.extend(aborted.map(|batch| {
-            let it = partition.batches.get(*batch);
-            it.base..it.next
-        }));
+    /// The records between two offsets of a partition that a reader of committed records is given: offsets
+    /// and numbers.
+    pub fn visible(
+        &self,
+        index: usize,
+        held: &Final,
+        (from, to): (Offset, Offset),
+    ) -> Vec<(Offset, u64)> {
+        let partition = &self.partitions[index];
+        let mut hidden = Vec::new();
+        if partition.transactions.any() {
+            let aborted = partition.line.iter().filter(|batch| {
+                matches!(partition.fate(**batch), Some(Fate::Aborted | Fate::Open))
+            });
+            hidden.extend(aborted.map(|batch| {
+                let it = partition.batches.get(*batch);
+                it.base..it.next
+            }));
+        }
+        let is_given = |(offset, number): &(Offset, u64)| {
+            (from.max(held.start)..to).contains(offset)
+                && is_record(*number)
+                && !hidden.iter().any(|range| range.contains(offset))
+        };
+        held.records.iter().filter(is_given).collect()
     }
-    let all =
-        (from.max(held.start)..to).filter_map(|offset| Some((offset, held.records.get(offset)?)));
-    all.filter(|(offset, number)| {
-        is_record(*number) && !hidden.iter().any(|range| range.contains(offset))
-    })
-    .collect()
 }

@@ -1,6 +1,7 @@
 mod bounds;
 mod clients;
 mod disks;
+mod group_scenarios;
 mod groups;
 mod idempotence;
 mod reached;

@@ -1,0 +1,95 @@
+//! Groups of consumers, from members and coordinators to the counts and the permitted anomalies.
+
+use super::{resolved, run};
+use crate::result::{Outcome, Verdict};
+
+/// The group of the scenarios of the catalogue.
+const GROUP: &str = "billing";
+
+fn with(name: &str, seed: u64) -> Verdict {
+    run(&resolved(name, seed)).verdict
+}
+
+fn hazards(verdict: &Verdict) -> Vec<&str> {
+    let mut all: Vec<&str> = verdict.permitted.iter().map(|it| it.hazard.as_str()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Hazards C12 and C13 of the same crashes: what is skipped with one order is repeated with the other.
+#[test]
+fn the_order_of_commit_and_processing_decides_what_a_crash_costs() {
+    for seed in [1, 2] {
+        let before = with("commit-before-processing", seed);
+        assert_eq!(before.outcome, Outcome::Pass, "{:?}", before.violations);
+        assert!(before.groups[GROUP].skipped > 0, "{:?}", before.groups);
+        assert!(hazards(&before).contains(&"committed-before-processed"), "{:?}", hazards(&before));
+        let after = with("commit-after-processing", seed);
+        assert_eq!(after.outcome, Outcome::Pass, "{:?}", after.violations);
+        assert_eq!(after.groups[GROUP].skipped, 0);
+        assert!(after.groups[GROUP].reprocessed > 0, "{:?}", after.groups);
+        assert_eq!(hazards(&after), ["processed-again"]);
+    }
+}
+
+/// What the consumer commits by itself its application has processed.
+#[test]
+fn commits_by_the_consumer_skip_nothing() {
+    let verdict = with("auto-commit", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    assert_eq!(verdict.groups[GROUP].skipped, 0);
+    assert!(verdict.groups[GROUP].reprocessed > 0, "{:?}", verdict.groups);
+}
+
+#[test]
+fn acknowledged_commits_outlive_their_coordinator() {
+    let verdict = with("group-coordinator-crash", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    let counts = &verdict.groups[GROUP];
+    assert!(counts.committed > 0 && counts.skipped == 0, "{counts:?}");
+}
+
+#[test]
+fn members_come_and_go_and_no_partition_has_two_owners() {
+    for name in ["eager-rebalance", "cooperative-rebalance", "idle-members"] {
+        let verdict = with(name, 1);
+        assert_eq!(verdict.outcome, Outcome::Pass, "{name}: {:?}", verdict.violations);
+        let counts = &verdict.groups[GROUP];
+        assert!(counts.rebalances > 0 && counts.skipped == 0, "{name}: {counts:?}");
+    }
+}
+
+/// KIP-345: the first member is back within its session, the second is not.
+#[test]
+fn a_static_member_that_is_back_in_time_causes_no_rebalance() {
+    let verdict = with("static-member-restart", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    assert_eq!(verdict.groups[GROUP].expelled, 1, "{:?}", verdict.groups);
+}
+
+/// Its commit is fenced, and what it processed is not.
+#[test]
+fn a_zombie_goes_on_with_what_it_has() {
+    let verdict = with("zombie-consumer", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    assert!(hazards(&verdict).contains(&"zombie-member"), "{:?}", hazards(&verdict));
+    assert!(verdict.groups[GROUP].fenced > 0, "{:?}", verdict.groups);
+}
+
+/// Hazards C14 to C16.
+#[test]
+fn expired_offsets_send_a_group_to_the_end_or_to_the_start() {
+    let latest = with("offset-reset-latest", 1);
+    assert_eq!(latest.outcome, Outcome::Pass, "{:?}", latest.violations);
+    assert!(latest.groups[GROUP].skipped > 0, "{:?}", latest.groups);
+    let because = &latest.permitted[0].because;
+    assert!(
+        because.contains("auto.offset.reset=latest") && because.contains("expired"),
+        "{because}"
+    );
+    let earliest = with("offset-reset-earliest", 1);
+    assert_eq!(earliest.outcome, Outcome::Pass, "{:?}", earliest.violations);
+    assert!(earliest.groups[GROUP].reprocessed > 0, "{:?}", earliest.groups);
+    assert_eq!(earliest.groups[GROUP].skipped, 0);
+}
