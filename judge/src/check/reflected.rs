@@ -9,6 +9,7 @@ use super::{Check, Findings, Ground};
 use crate::evidence::group::bounds;
 use crate::evidence::{End, Moment, View, records};
 use engine::ids::Offset;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
@@ -21,8 +22,8 @@ impl Reflected {
 
 impl Check for Reflected {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
-        let pipelines = view.setup.group_setups.iter().filter(|(_, setup)| setup.is_pipeline);
-        let pipelines: Vec<_> = pipelines.map(|(key, _)| key).collect();
+        let pipelines = view.setup.group_setups.iter().filter(|(_, setup)| setup.outputs > 0);
+        let pipelines: Vec<_> = pipelines.map(|(key, setup)| (key, setup.outputs)).collect();
         if pipelines.is_empty() {
             return;
         }
@@ -31,7 +32,7 @@ impl Check for Reflected {
             .flat_map(|index| view.visible(index, &end.finals[index], (0, Offset::MAX)))
             .map(|(_, number)| number)
             .collect();
-        for (cluster, group) in pipelines {
+        for ((cluster, group), each) in pipelines {
             let mut outputs: BTreeMap<(usize, Offset), Vec<u64>> = BTreeMap::new();
             for (_, life) in view.members.of_group(*cluster, group) {
                 for derived in life.derived.iter().filter(|it| visible.contains(&it.record)) {
@@ -44,11 +45,14 @@ impl Check for Reflected {
                 let committed = view.committed_offset(*cluster, group, index).unwrap_or(begin);
                 for (offset, input) in view.visible(index, held, (begin, Offset::MAX)) {
                     let own = outputs.get(&(index, offset)).map_or(&[][..], Vec::as_slice);
-                    let what = match (own, offset < committed) {
-                        ([_], true) | ([], false) => continue,
-                        ([], true) => "an input of a pipeline is not reflected",
-                        ([_], false) => "an input of a pipeline is reflected and not committed",
-                        _ => "an input of a pipeline is reflected more than once",
+                    let what = match (own.len().cmp(&(each as usize)), offset < committed) {
+                        (Ordering::Equal, true) => continue,
+                        (Ordering::Less, false) if own.is_empty() => continue,
+                        (Ordering::Less, true) => "an input of a pipeline is not reflected",
+                        (Ordering::Greater, _) => {
+                            "an input of a pipeline is reflected more than once"
+                        }
+                        _ => "an input of a pipeline is reflected and not committed",
                     };
                     let node = view.node_of(&view.partitions[index]);
                     let at = Moment { at: end.at, node, incarnation: 0, event: 0 };

@@ -47,9 +47,20 @@ pub struct Setup {
     pub topics: Vec<TopicSetup>,
     /// The producers; the index is the upper part of the numbers of their records.
     pub producers: Vec<ProducerSetup>,
+    /// The producers of members of pipelines, whose numbers follow. In each of their lives they have the
+    /// next numbers.
+    pub pipelines: Vec<ProducerSetup>,
 }
 
 impl Setup {
+    /// The producer whose records have this number in their upper part.
+    pub fn producer(&self, number: usize) -> Option<&ProducerSetup> {
+        match number.checked_sub(self.producers.len()) {
+            None => self.producers.get(number),
+            Some(place) => self.pipelines.get(place.checked_rem(self.pipelines.len())?),
+        }
+    }
+
     /// A node that holds logs, in words: `broker 1`, `controller 101`.
     pub fn name(&self, node: NodeId) -> String {
         match self.controllers.contains(&node) {
@@ -69,8 +80,9 @@ pub struct GroupSetup {
     pub resets_to_latest: bool,
     /// `auto.offset.reset=earliest` for some member.
     pub resets_to_earliest: bool,
-    /// Its applications commit in the transactions in which they write their outputs.
-    pub is_pipeline: bool,
+    /// Its applications commit in the transactions in which they write their outputs, so many for each
+    /// input; 0: they do not.
+    pub outputs: u32,
 }
 
 /// A topic of the workload.

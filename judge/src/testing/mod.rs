@@ -127,6 +127,7 @@ impl History {
             transaction_timeout: Span::secs(70),
             topics: vec![topic],
             producers: vec![ProducerSetup { max_in_flight: 5, ..ProducerSetup::default() }],
+            pipelines: Vec::new(),
         };
         let mut history = Self {
             setup,

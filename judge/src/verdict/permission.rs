@@ -295,7 +295,7 @@ impl Case<'_> {
     /// Whether the producer of the record is not idempotent.
     pub(super) fn is_not_idempotent(&self) -> bool {
         let producer = self.finding.record.map(|number| records::parts(number).0);
-        let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
+        let setup = producer.and_then(|producer| self.view.setup.producer(producer));
         !setup.is_some_and(|setup| setup.idempotence)
     }
 
@@ -318,7 +318,7 @@ impl Case<'_> {
 
     pub(super) fn max_in_flight(&self) -> u32 {
         let producer = self.finding.record.map(|number| records::parts(number).0);
-        let setup = producer.and_then(|producer| self.view.setup.producers.get(producer));
+        let setup = producer.and_then(|producer| self.view.setup.producer(producer));
         setup.map_or(1, |setup| setup.max_in_flight)
     }
 }

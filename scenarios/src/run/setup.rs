@@ -96,14 +96,35 @@ fn group_setups(scenario: &Scenario) -> BTreeMap<(ClusterId, Arc<str>), evidence
         setup.commits_early |= matches!(consumers.commit, Some(Commit::Before | Commit::During));
         setup.resets_to_latest |= config.auto_offset_reset == Reset::Latest;
         setup.resets_to_earliest |= config.auto_offset_reset == Reset::Earliest;
+        let pipeline = consumers.pipeline.as_ref().filter(|it| it.is_transactional());
+        setup.outputs = setup.outputs.max(pipeline.map_or(0, |it| it.results));
     }
     setups
+}
+
+/// The producers of all members of pipelines.
+fn pipelines(scenario: &Scenario) -> Vec<evidence::ProducerSetup> {
+    let members =
+        scenario.consumers.iter().filter_map(|it| Some((it.pipeline.as_ref()?, it.count)));
+    let setups = members.flat_map(|(pipeline, count)| {
+        let config = pipeline.config();
+        let setup = evidence::ProducerSetup {
+            max_in_flight: config.max_in_flight,
+            idempotence: config.is_idempotent(),
+            transfers: false,
+        };
+        std::iter::repeat_n(setup, count.into())
+    });
+    setups.collect()
 }
 
 /// How long a transaction may be open: the longest `transaction.timeout.ms`, plus the interval of
 /// the coordinator's scan.
 fn transaction_timeout(scenario: &Scenario) -> Span {
-    let timeout = scenario.producers.iter().map(|it| it.config().transaction_timeout).max();
+    let pipelines = scenario.consumers.iter().filter_map(|it| it.pipeline.as_ref());
+    let producers = scenario.producers.iter().map(spec::Producers::config);
+    let all = producers.chain(pipelines.map(spec::Pipeline::config));
+    let timeout = all.map(|config| config.transaction_timeout).max();
     let scan = longest(scenario, |config| config.transaction_abort_interval);
     timeout.unwrap_or_default().saturating_add(scan)
 }
@@ -178,5 +199,6 @@ pub(super) fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         transaction_timeout: transaction_timeout(scenario),
         topics: topics.collect(),
         producers: producers.collect(),
+        pipelines: pipelines(scenario),
     }
 }

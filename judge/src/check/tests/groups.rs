@@ -448,7 +448,7 @@ fn a_group_that_has_not_settled_is_reported_unless_its_coordinator_is_gone() {
 /// Two inputs, the outputs of which are the records 100 and 101; the group has committed `to`.
 fn pipeline(outputs: &[(Offset, u64)], to: Offset) -> Vec<(&'static str, &'static str)> {
     let mut history = History::grouped();
-    set_up(&mut history, GroupSetup { is_pipeline: true, ..GroupSetup::default() });
+    set_up(&mut history, GroupSetup { outputs: 1, ..GroupSetup::default() });
     history.produce(&[0, 1]);
     history.generation(1, &[(1002, &[0, 1])]);
     history.take(1002, 1, None);
