@@ -140,8 +140,10 @@ pub(super) fn not_committed(case: &Case<'_>) -> Option<String> {
     let (partition, moved) = (case.finding.partition?, other.moved.get(moved)?);
     let asked = asked_before(other, moved);
     let committed = one.acknowledged(partition, asked);
-    if committed.is_some_and(|(_, offset)| offset > case.finding.offset.unwrap_or(Offset::MAX)) {
-        return None;
+    if let Some((_, offset)) = committed
+        && offset > case.finding.offset.unwrap_or(Offset::MAX)
+    {
+        return lost_commit(case, one, offset);
     }
     let committed = match committed {
         Some((commit, offset)) => {
@@ -246,10 +248,25 @@ pub(super) fn commit_overtaken(case: &Case<'_>) -> Option<String> {
     ))
 }
 
+/// What permits that a committed offset was lost, if it was.
+fn lost_commit(case: &Case<'_>, life: &Life, offset: Offset) -> Option<String> {
+    let view = case.view;
+    let known = view.groups.named(life.node.cluster, &life.group)?;
+    let records = view.groups.all()[known].offsets.get(&case.partition.name)?;
+    let is_lost = |log: usize, batch: u32| view.partitions[log].batches.get(batch).loss != NONE;
+    let mut lost = records.iter().rev().filter(|it| is_lost(it.log, it.batch));
+    let record = lost.find(|it| it.value == Some(offset))?;
+    lost_record(case, record.log, record.batch)
+}
+
 /// Excuses a committed offset or a generation that another row permits to be lost from
 /// `__consumer_offsets`.
 pub(super) fn offset_lost(case: &Case<'_>) -> Option<String> {
     let GroupGround::Gone { log, batch } = ground(case)? else { return None };
+    lost_record(case, log, batch)
+}
+
+fn lost_record(case: &Case<'_>, log: usize, batch: u32) -> Option<String> {
     let of = &case.view.partitions[log];
     let it = of.batches.get(batch);
     let loss = (it.loss != NONE).then(|| &of.losses[it.loss as usize])?;

@@ -117,6 +117,7 @@ fn offsets_are_stored_of_members_only() {
             history.ask_commit(1002, 3, generation, 20);
         }
         history.write_offset(Some(20), true);
+        history.process(1003, 20);
         found(&history)
     };
     let former = "an offset was stored that only a former member had committed";
@@ -286,6 +287,7 @@ fn a_member_may_begin_before_a_commit_that_was_not_acknowledged() {
         let shown = MemberFact::CommittedShown { group, question, coordinator, offsets };
         history.member(1003, shown);
         history.start_at(1003, 10, Positioning::Committed);
+        history.process(1003, 12);
         history.commit(1003, 1, 2, 12);
         history
     };
