@@ -24,7 +24,7 @@ impl Check for GroupProcessing {
     fn at_end(&mut self, view: &View, end: &End, out: &mut Findings) {
         for group in &end.processing {
             for skipped in &group.skipped {
-                let (ground, at) = beyond(view, end, group, skipped);
+                let Some((ground, at)) = beyond(view, end, group, skipped) else { continue };
                 out.add(Self::NAME, SKIPPED, &at, skipped.partition, ground)
                     .offset(skipped.offset)
                     .record(skipped.record)
@@ -32,7 +32,7 @@ impl Check for GroupProcessing {
             }
             for again in &group.again {
                 for pair in again.times.windows(2) {
-                    let ground = repeated(view, again, pair[0], pair[1]);
+                    let Some(ground) = repeated(view, again, pair[0], pair[1]) else { continue };
                     let life = &view.members.all()[pair[1].life];
                     let (node, incarnation) = (life.node, life.incarnation);
                     let Time { at, event, .. } = pair[1];
@@ -53,8 +53,8 @@ impl Check for GroupProcessing {
     }
 }
 
-/// What moved a group beyond a record that it did not process.
-fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> (Ground, Moment) {
+/// What moved a group beyond a record that it did not process; `None`: its application sought.
+fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> Option<(Ground, Moment)> {
     let lives = || view.members.of_group(group.cluster, &group.group);
     let moves = lives().flat_map(|(index, life)| {
         let all = life.moved.iter().enumerate();
@@ -65,8 +65,8 @@ fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> (Ground, 
     if let Some((life, place, moved)) = first
         && moved.why != Positioning::Committed
     {
-        let ground = GroupGround::Moved { life, moved: place };
-        return (Ground::Group(ground), moved.moment);
+        let ground = Ground::Group(GroupGround::Moved { life, moved: place });
+        return (moved.why != Positioning::Seek).then_some((ground, moved.moment));
     }
     // It went on from the committed offset, or the member that committed it has not finished.
     let to = first.map(|(_, _, moved)| moved.to);
@@ -79,7 +79,7 @@ fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> (Ground, 
             *partition == of.partition && *offset > of.offset && to.is_none_or(|to| *offset == to)
         })
     });
-    match early.min_by_key(|(_, _, commit)| (commit.asked.at, commit.asked.event)) {
+    Some(match early.min_by_key(|(_, _, commit)| (commit.asked.at, commit.asked.event)) {
         Some((life, place, commit)) => {
             let at = first.map_or(commit.asked, |(_, _, moved)| moved.moment);
             let ground = GroupGround::CommittedEarly { life, commit: place };
@@ -89,29 +89,32 @@ fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> (Ground, 
             let node = view.node_of(&view.partitions[of.partition]);
             (Ground::Never, Moment { at: end.at, node, incarnation: 0, event: 0 })
         }
-    }
+    })
 }
 
-/// Why a record was processed again.
-fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Ground {
+/// Why a record was processed again; `None`: an application sought.
+fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Ground> {
     let all = view.members.all();
     let (one, other): (&Life, &Life) = (&all[first.life], &all[second.life]);
     if first.life != second.life && went_on(one, other, again, second) {
         let (life, owner) = (second.life, first.life);
-        return Ground::Group(GroupGround::Zombie { life, owner });
+        return Some(Ground::Group(GroupGround::Zombie { life, owner }));
     }
-    let Some(moved) = other.moved_before(again.partition, second.at) else { return Ground::Never };
+    let Some(moved) = other.moved_before(again.partition, second.at) else {
+        return Some(Ground::Never);
+    };
     let place = other.moved.iter().position(|it| std::ptr::eq(it, moved)).unwrap_or_default();
     if moved.to > again.offset {
-        return Ground::Never;
+        return Some(Ground::Never);
     }
-    Ground::Group(match moved.why {
+    Some(Ground::Group(match moved.why {
+        Positioning::Seek => return None,
         Positioning::Committed => {
             let (first, second) = (first.life, second.life);
             GroupGround::NotCommitted { first, second, moved: place }
         }
         _ => GroupGround::Moved { life: second.life, moved: place },
-    })
+    }))
 }
 
 /// Whether the process that processed a record second had been given it before the other one got the

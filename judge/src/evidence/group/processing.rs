@@ -91,8 +91,10 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
     let mut skipped = Vec::new();
     for (partition, held) in finals.iter().enumerate() {
         let Some((begin, frontier)) = bounds(view, cluster, &group, partition) else { continue };
+        let given = given(view, cluster, &group, partition);
         for (offset, record) in view.visible(partition, held, (begin, frontier)) {
-            if !times.contains_key(&(partition, offset, record)) {
+            let is_due = given.iter().any(|(from, to)| (*from..*to).contains(&offset));
+            if !is_due && !times.contains_key(&(partition, offset, record)) {
                 skipped.push(Skipped { partition, offset, record });
             }
         }
@@ -106,6 +108,21 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
         times,
     });
     Processing { cluster, group, processed, skipped, again: again.collect() }
+}
+
+/// What owners of a partition that still run have been given and have not finished with: first offsets, and
+/// offsets after the last.
+fn given(view: &View, cluster: ClusterId, group: &str, partition: usize) -> Vec<(Offset, Offset)> {
+    let owners = view.members.of_group(cluster, group).map(|(_, life)| life);
+    let owners = owners.filter(|it| it.ended.is_none() && it.owned.contains_key(&partition));
+    let ranges = owners.filter_map(|life| {
+        let mut readers = view.partitions[partition].readers.iter().map(|it| &view.readers[*it]);
+        let own = readers.find(|it| it.node == life.node && it.incarnation == life.incarnation)?;
+        let moved = life.moved_before(partition, u64::MAX)?;
+        let from = life.processed_to(partition, u64::MAX).unwrap_or(moved.to);
+        Some((from, own.position?))
+    });
+    ranges.collect()
 }
 
 /// The offsets and numbers of the records that an application has finished with.
