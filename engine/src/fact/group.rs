@@ -247,7 +247,8 @@ pub enum Revocation {
     Leaving,
     /// The member is not in the group any more (`onPartitionsLost`).
     Lost {
-        /// The error from which it knows; `None`: it did not poll within `max.poll.interval.ms`.
+        /// The error from which it knows; `None`: it did not poll within `max.poll.interval.ms`, or it
+        /// leaves during a rebalance.
         error: Option<ErrorCode>,
     },
 }

@@ -51,10 +51,9 @@ fn completed(view: &View, at: &Moment, group: &Group, out: &mut Findings) {
         }
     }
     // A coordinator may complete a generation again, for example with a static member under another
-    // id, but not with other owners.
-    let Some(again) = before.iter().rev().find(|it| it.generation == own.generation) else {
-        return;
-    };
+    // id, but not with other owners. A group that was forgotten begins anew with its generations, after
+    // one without members.
+    let Some(again) = before.last().filter(|it| it.generation == own.generation) else { return };
     for (partition, owner) in assigned(again) {
         if let Some(other) = owners.get(&partition).filter(|other| **other != owner) {
             let what = "a generation has two assignments";
@@ -93,11 +92,13 @@ fn joined(view: &View, at: &Moment, out: &mut Findings) {
         }
         for partition in &join.partitions {
             let Some(generation) = other.owned.get(partition) else { continue };
+            // If not, it is no member any more, or its next generation is to come.
+            if !is_member(other) {
+                continue;
+            }
             let what = match *generation == join.generation {
                 true => "two members of one generation own a partition",
-                false if is_member(other) => "a partition was handed over before it was given up",
-                // It is no member any more, or its next generation is to come.
-                false => continue,
+                false => "a partition was handed over before it was given up",
             };
             out.add(GroupOwner::NAME, what, at, *partition, Ground::Never).detail(format!(
                 "group {}: client {} has it in generation {}, client {} since generation {generation}",

@@ -63,7 +63,9 @@ fn end_of(view: &View, life: &Life, partition: usize, since: u64) -> String {
                 Revocation::Rebalance => "gave the partition up in a rebalance",
                 Revocation::Leaving => "left the group",
                 Revocation::Lost { error: Some(_) } => "was no member any more",
-                Revocation::Lost { error: None } => "did not poll within max.poll.interval.ms",
+                Revocation::Lost { error: None } => {
+                    "left in a rebalance, or did not poll within max.poll.interval.ms,"
+                }
             };
             format!("{why} at {}", view.time(moment.at))
         }

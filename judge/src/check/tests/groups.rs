@@ -81,6 +81,11 @@ fn a_partition_has_one_owner_in_a_generation() {
     assert_eq!(again(&[(1002, &[0, 1])]), []);
     let what = "a generation has two assignments";
     assert_eq!(again(&[(1003, &[0, 1])]), [("group-one-owner", what)]);
+    // A group that was empty for long is forgotten, and begins anew.
+    let mut forgotten = good();
+    forgotten.generation(2, &[]);
+    forgotten.generation(1, &[(1003, &[0, 1])]);
+    assert_eq!(found(&forgotten), []);
 }
 
 #[test]

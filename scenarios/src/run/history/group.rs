@@ -86,8 +86,7 @@ pub(super) fn what<'a>(fact: &'a MemberFact, name: &dyn Fn(&TopicPartition) -> S
             why: match why {
                 Revocation::Rebalance => "rebalance",
                 Revocation::Leaving => "leaving",
-                Revocation::Lost { error: Some(_) } => "lost",
-                Revocation::Lost { error: None } => "poll_timeout",
+                Revocation::Lost { .. } => "lost",
             },
         },
         MemberFact::Left { group, member, why } => What::Left {

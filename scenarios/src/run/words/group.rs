@@ -63,7 +63,9 @@ pub(super) fn member(fact: &MemberFact, name: Name<'_>) -> String {
                 Revocation::Rebalance => "the group rebalances".to_owned(),
                 Revocation::Leaving => "it leaves".to_owned(),
                 Revocation::Lost { error: Some(error) } => format!("it is not a member: {error}"),
-                Revocation::Lost { error: None } => "it did not poll in time".to_owned(),
+                Revocation::Lost { error: None } => {
+                    "it did not poll in time, or leaves in a rebalance".to_owned()
+                }
             };
             format!("no longer owns {} in group {group}: {why}", all(partitions, name))
         }
