@@ -148,6 +148,9 @@ fn nodes_behind(
     })
 }
 
+/// The internal topic in which coordinators of groups keep their state.
+const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+
 /// The partitions without a leader, with replicas out of sync, or with ends that differ.
 fn partitions_behind(
     run: &Simulation,
@@ -157,6 +160,8 @@ fn partitions_behind(
     // While producers write, replicas always lag a little.
     let sends = |(_, owes)| matches!(owes, Some(Owed::Records(_)));
     let is_still_written = unfinished_producers(run).any(sends);
+    // And members of groups commit as long as they run.
+    let commits = members::members(run).next().is_some();
     let topics = image.topics();
     let partitions = topics.flat_map(|topic| (0..).zip(&topic.partitions).map(move |p| (topic, p)));
     partitions.filter_map(move |(topic, (index, state))| {
@@ -171,6 +176,8 @@ fn partitions_behind(
                 |id: &BrokerId| format!("{id} {}", fenced(run, NodeId { cluster, node: *id }));
             let why: Vec<String> = out.iter().map(why).collect();
             format!("ISR {:?}, {}", state.isr, why.join(", "))
+        } else if commits && topic.name == CONSUMER_OFFSETS {
+            return None;
         } else {
             is_owed = !is_still_written;
             ends(run, cluster, id)?

@@ -1,63 +1,12 @@
-//! Rules of groups of consumers made wrong, and the checks that notice it.
+//! Rules of groups of consumers, and the checks that notice it when they are wrong. Which corruption of
+//! these rules a random search finds in runs is not known yet, except for the entry of the museum: the
+//! checks have their bad histories in the tests of the judge.
 
-use super::Corruption;
-use super::Notice::{self, Check, Museum, Never};
+use super::Notice::{self, Museum, Never};
 
-pub(super) const CORRUPTIONS: &[Corruption] = &[
-    // KAFKA-18641: what was fetched, and not returned by a poll, is committed, and lost in a crash.
-    Corruption {
-        check: "group-processes-all",
-        rule: "position_to_commit",
-        corrupt: |rules| rules.position_to_commit = |progress| progress.fetched,
-        scenario: "auto-commit",
-        set: &["max.poll.records=5"],
-    },
-    // A member that was replaced commits what it has processed all the same.
-    Corruption {
-        check: "commits-of-members",
-        rule: "check_commit",
-        corrupt: |rules| rules.check_commit = |_| Ok(()),
-        scenario: "zombie-consumer",
-        set: &[],
-    },
-    Corruption {
-        check: "offsets-never-back",
-        rule: "check_commit",
-        corrupt: |rules| rules.check_commit = |_| Ok(()),
-        scenario: "zombie-consumer",
-        set: &[],
-    },
-    Corruption {
-        check: "group-one-owner",
-        rule: "gives_up_before_join",
-        corrupt: |rules| rules.gives_up_before_join = |_| false,
-        scenario: "eager-rebalance",
-        set: &[],
-    },
-    Corruption {
-        check: "groups-as-replayed",
-        rule: "load_groups_to",
-        corrupt: |rules| rules.load_groups_to = |ends| ends.high_watermark,
-        scenario: "group-coordinator-crash",
-        set: &[],
-    },
-    // The transaction of a zombie moves offsets that another member has moved by now (KIP-447).
-    Corruption {
-        check: "reflected-once",
-        rule: "names_member",
-        corrupt: |rules| rules.names_member = |_| false,
-        scenario: "transactional-pipeline",
-        set: &[],
-    },
-    // A member that is none any more goes on for ever.
-    Corruption {
-        check: "groups-settle",
-        rule: "ends_membership",
-        corrupt: |rules| rules.ends_membership = |_| false,
-        scenario: "zombie-consumer",
-        set: &[],
-    },
-];
+/// Of most of these rules no search has been made yet for a run that shows a corruption.
+const NOT_SEARCHED: &str = "no run that shows its corruption has been searched for yet; engine tests hold the rule, and tests of \
+                            the judge the check";
 
 pub(super) const CONVERSE: &[(&str, Notice)] = &[
     (
@@ -67,7 +16,7 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
              refused by the group, which does not know it",
         ),
     ),
-    ("check_commit", Check("commits-of-members")),
+    ("check_commit", Never(NOT_SEARCHED)),
     (
         "takes_over_offset",
         Never(
@@ -80,8 +29,8 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
             "no client of a run commits offsets in transactions so far: engine tests hold the rule",
         ),
     ),
-    ("names_member", Check("reflected-once")),
-    ("load_groups_to", Check("groups-as-replayed")),
+    ("names_member", Never(NOT_SEARCHED)),
+    ("load_groups_to", Never(NOT_SEARCHED)),
     ("position_to_commit", Museum("KAFKA-18641", "group-processes-all")),
     (
         "hands_out",
@@ -90,8 +39,8 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
              by the next owner, as after a crash: Kafka promises at least once (KAFKA-14196)",
         ),
     ),
-    ("gives_up_before_join", Check("group-one-owner")),
-    ("ends_membership", Check("groups-settle")),
+    ("gives_up_before_join", Never(NOT_SEARCHED)),
+    ("ends_membership", Never(NOT_SEARCHED)),
     (
         "keeps_member_id",
         Never(
