@@ -3,7 +3,7 @@
 //!
 //! Catches a rebalance that never ends: a coordinator that waits for a member that is gone (KAFKA-12890,
 //! KAFKA-9752), a member that is not in the group and does not know it, an assignment to an id that
-//! nobody has (KAFKA-9801).
+//! no process has (KAFKA-9801).
 
 use super::{Check, Findings, Ground};
 use crate::evidence::{End, View};

@@ -214,7 +214,7 @@ pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
 }
 
 /// Excuses a lower committed offset: the member that committed it had begun before a commit of the
-/// previous owner was replicated, which nobody had acknowledged.
+/// previous owner was replicated, which was not acknowledged.
 pub(super) fn commit_in_flight(case: &Case<'_>) -> Option<String> {
     let GroupGround::InFlight { life: index, moved } = ground(case)? else { return None };
     let life = life(case, index)?;

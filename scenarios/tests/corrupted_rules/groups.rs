@@ -17,18 +17,8 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
         ),
     ),
     ("check_commit", Never(NOT_SEARCHED)),
-    (
-        "takes_over_offset",
-        Never(
-            "no client of a run commits offsets in transactions so far: engine tests hold the rule",
-        ),
-    ),
-    (
-        "shows_offset",
-        Never(
-            "no client of a run commits offsets in transactions so far: engine tests hold the rule",
-        ),
-    ),
+    ("takes_over_offset", Never(NOT_SEARCHED)),
+    ("shows_offset", Never(NOT_SEARCHED)),
     ("names_member", Never(NOT_SEARCHED)),
     ("load_groups_to", Never(NOT_SEARCHED)),
     ("position_to_commit", Museum("KAFKA-18641", "group-processes-all")),

@@ -129,8 +129,8 @@ fn offsets_are_stored_of_members_only() {
     assert_eq!(stored(1, true), [("commits-of-members", former)]);
     // It names the present generation, and is not in it (KIP-345).
     assert_eq!(stored(2, true), [("commits-of-members", former)]);
-    let nobody = "an offset was stored that no member had committed";
-    assert_eq!(stored(2, false), [("commits-of-members", nobody)]);
+    let unasked = "an offset was stored that no member had committed";
+    assert_eq!(stored(2, false), [("commits-of-members", unasked)]);
     let mut own = taken_over(good(), Some(10));
     own.ask_commit(1003, 1, 2, 20);
     own.write_offset(Some(20), true);
