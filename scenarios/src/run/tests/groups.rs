@@ -91,7 +91,7 @@ fn a_member_that_crashes_is_replaced_and_its_records_are_read_from_the_committed
 /// KIP-62: a member that stalls leaves, and cannot commit what it has processed meanwhile.
 #[test]
 fn a_member_that_stalls_leaves_and_loses_its_partitions() {
-    let stalls = "stalls = [{ at = '4s', lasts = '12s', members = 1 }]\n";
+    let stalls = "stalls = [{ at = '1500ms', lasts = '9s', members = 1 }]\n";
     let group = GROUP.to_owned() + stalls;
     let outcome = passed(&[LOAD, &group, PROPERTIES, BY_HAND].concat(), 5);
     let all: Vec<_> = members(&outcome).map(|(_, _, fact)| fact).collect();
