@@ -130,7 +130,7 @@ fn a_heartbeat_interval_above_the_session_timeout_is_refused() {
 fn an_unmodelled_property_is_refused_with_a_hint() {
     for (setting, hint) in [
         ("log.dir=/a", "`log.dirs`"),
-        ("metadata.max.idle.ms=1000", "do not forget topics"),
+        ("metadata.max.idle.ms=5000", "do not forget topics"),
         ("compression.type=lz4", "not compressed"),
         ("log.flush.interval.messages=1", "`flush.messages` under `[clusters.topic]`"),
         ("consumer.session.timeout.ms=50000", "groups use the classic protocol here"),
