@@ -192,10 +192,17 @@ impl Verdict {
         }
     }
 
-    /// The records that are in the logs twice or out of order, in words; empty if none. In a run that
-    /// passes, the configuration permits them.
+    /// The records that are in the logs twice or out of order, and those that groups of consumers
+    /// skipped or processed again, in words; empty if none. In a run that passes, the configuration
+    /// permits them.
     fn disordered(&self) -> String {
-        let kinds = [(self.counts.duplicated, "duplicated"), (self.counts.reordered, "reordered")];
+        let of_groups = |count: fn(&GroupCounts) -> u64| self.groups.values().map(count).sum();
+        let kinds = [
+            (self.counts.duplicated, "duplicated"),
+            (self.counts.reordered, "reordered"),
+            (of_groups(|group| group.skipped), "skipped by a group"),
+            (of_groups(|group| group.reprocessed), "processed again by a group"),
+        ];
         let found = kinds.iter().filter(|(count, _)| *count > 0);
         match found.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>() {
             none if none.is_empty() => String::new(),

@@ -14,6 +14,12 @@ fn a_pass_with_losses_says_so_and_why() {
     verdict.counts.reordered = 18;
     assert_eq!(verdict.headline(), format!("{none}; 27 duplicated and 18 reordered, as permitted"));
     (verdict.counts.duplicated, verdict.counts.reordered) = (0, 0);
+    for name in ["a", "b"] {
+        let counts = GroupCounts { skipped: 4, ..GroupCounts::default() };
+        verdict.groups.insert(name.to_owned(), counts);
+    }
+    assert_eq!(verdict.headline(), format!("{none}; 8 skipped by a group, as permitted"));
+    verdict.groups.clear();
     verdict.not_read_back = vec!["orders-0".to_owned()];
     let unread = "every promise held: 9 records acknowledged, 9 read; orders-0 could not be read \
                   back";
