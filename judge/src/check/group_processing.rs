@@ -103,6 +103,12 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
     let Some(moved) = other.moved_before(again.partition, second.at) else {
         return Some(Ground::Never);
     };
+    let is_late = first.life != second.life && moved.moment.at < first.at;
+    if is_late && moved.why == Positioning::Committed && moved.to <= again.offset {
+        // The other one had begun when this one was done.
+        let (life, owner) = (first.life, second.life);
+        return Some(Ground::Group(GroupGround::Zombie { life, owner }));
+    }
     let place = other.moved.iter().position(|it| std::ptr::eq(it, moved)).unwrap_or_default();
     if moved.to > again.offset {
         return Some(Ground::Never);

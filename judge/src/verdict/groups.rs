@@ -2,7 +2,7 @@
 
 use super::permission::{self, Case};
 use crate::check::{Finding, Ground, GroupGround};
-use crate::evidence::group::{Moved, Revoked};
+use crate::evidence::group::{Moved, Processed, Revoked};
 use crate::evidence::{End, Life, NONE, View};
 use crate::outcome::GroupCounts;
 use engine::error::ErrorCode;
@@ -155,12 +155,17 @@ pub(super) fn not_committed(case: &Case<'_>) -> Option<String> {
     };
     let processed = one.processed_to(partition, moved.moment.at);
     let processed = processed.map_or("records".to_owned(), |to| format!("up to {to}"));
+    // How it lost the partition after it had begun with the record.
+    let offset = case.finding.offset?;
+    let covers = |it: &&Processed| it.partition == partition && (it.from..it.to).contains(&offset);
+    let done = one.processed.iter().find(covers)?;
+    let begun = one.moved_before(partition, done.moment.at).map_or(0, |it| it.moment.at);
     Some(format!(
         "a group goes on from what it has committed, client {} had processed {processed} of {}, \
          {committed}, and {}; client {} went on from {} at {} (event {})",
         one.node,
         case.partition.name,
-        end_of(case.view, one, partition, 0),
+        end_of(case.view, one, partition, begun),
         other.node,
         moved.to,
         case.view.time(moved.moment.at),
@@ -190,7 +195,7 @@ pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
         .find(|it| it.partitions.contains(&partition) && it.moment.at <= case.finding.at)?;
     let known = case.view.groups.named(zombie.node.cluster, &zombie.group);
     let removed = known.map(|it| &case.view.groups.all()[it].removed);
-    let id = zombie.joins.iter().rev().find(|it| it.moment.at <= case.finding.at)?;
+    let id = zombie.joins.iter().rev().find(|it| it.moment.at <= join.moment.at)?;
     let removed = removed.into_iter().flatten().find(|it| it.member == id.member);
     let why = match removed.map(|it| &it.why) {
         Some(MemberRemoval::SessionEnded) => "its session had ended",

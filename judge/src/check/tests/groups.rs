@@ -391,6 +391,21 @@ fn a_zombie_may_process_what_it_has() {
     assert!(because.contains("its session had ended, client 1003 has owned orders-0"), "{because}");
 }
 
+/// The same when the zombie is done first: the other one had begun by then.
+#[test]
+fn a_zombie_may_be_done_before_the_owner() {
+    let mut history = good();
+    history.produce(&numbers(10..20));
+    history.deliver(1002, 1, ORDERS, 15);
+    let mut history = taken_over(history, Some(10));
+    let (from, to, partition, group) = (10, 15, ORDERS, GROUP.into());
+    history.member(1002, MemberFact::Processed { group, partition, from, to });
+    history.process(1003, 20);
+    let judgement = finish(history).judge();
+    assert!(judgement.violations.is_empty(), "{:?}", judgement.violations);
+    assert_eq!(hazards(&judgement), ["zombie-member"]);
+}
+
 #[test]
 fn a_reset_skips_or_repeats_as_configured() {
     let reset = |to: Offset, setup: GroupSetup| {
