@@ -92,8 +92,12 @@ fn undecided(
 }
 
 /// Finds a marker of a replaced coordinator: one that follows a marker with a later coordinator
-/// epoch.
+/// epoch. A leader that has been replaced as well, and lacks the later marker, writes it into a log
+/// that will be truncated.
 fn older_coordinator(partition: &Partition, batch: u32, producer_id: i64) -> Option<&'static str> {
+    if !partition.is_in_line(batch) {
+        return None;
+    }
     let batches = &partition.batches;
     let epoch = |batch: u32| batches.get(batch).marker.map(|it| it.coordinator_epoch);
     let own = epoch(batch)?;

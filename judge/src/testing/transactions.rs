@@ -158,13 +158,24 @@ impl History {
         committed: bool,
         coordinator_epoch: i32,
     ) {
-        let leader = leader_of(partition);
+        let leader = (leader_of(partition), self.epoch_of(partition));
+        self.marker_by(leader, partition, (id, epoch), committed, coordinator_epoch);
+    }
+
+    /// The same, by a leader in an epoch of its own.
+    pub(crate) fn marker_by(
+        &mut self,
+        (leader, leader_epoch): (u16, LeaderEpoch),
+        partition: TopicPartition,
+        (id, epoch): (i64, i16),
+        committed: bool,
+        coordinator_epoch: i32,
+    ) {
         let marker = EndTransactionMarker { committed, coordinator_epoch };
         let mut bytes = BytesMut::from(&marker.batch(id, epoch, 1_000)[..]);
         bytes[..8].copy_from_slice(&self.end(leader, partition).to_be_bytes());
-        let epoch = self.epoch_of(partition);
-        bytes[12..16].copy_from_slice(&epoch.to_be_bytes());
-        self.append(leader, partition, true, epoch, bytes.freeze());
+        bytes[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
+        self.append(leader, partition, true, leader_epoch, bytes.freeze());
     }
 
     /// The epoch of the last leader of a partition.

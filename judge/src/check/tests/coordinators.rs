@@ -61,6 +61,31 @@ fn a_coordinator_that_was_replaced_writes_no_marker_after_its_successor() {
     assert_eq!(found(&history), [("markers-as-decided", what)]);
 }
 
+/// Seed 1372 of `swarm`: a leader that has been replaced coordinates as well, and writes its marker once
+/// more into its own log, which lacks the marker of the next coordinator.
+#[test]
+fn a_leader_that_was_replaced_may_write_a_marker_of_its_own() {
+    let replaced = |lacks_the_later: bool| {
+        let mut history = good();
+        history.begin_transaction(1001, 6);
+        history.state((PID, 3), State::Ongoing, BOTH);
+        history.produce_in(1001, ORDERS, (PID, 3, 0), &[6]);
+        history.ending(1001, 6, true);
+        history.state((PID, 4), State::PrepareCommit, BOTH);
+        history.elect(2, 1, &[2, 3], &[]);
+        history.marker_by((2, 1), ORDERS, (PID, 4), true, 2);
+        let leader = if lacks_the_later { (1, 0) } else { (2, 1) };
+        history.marker_by(leader, ORDERS, (PID, 4), true, 1);
+        let found = found(&history);
+        found.contains(&(
+            "markers-as-decided",
+            "a coordinator that had been replaced wrote a marker",
+        ))
+    };
+    assert!(!replaced(true));
+    assert!(replaced(false));
+}
+
 /// What is wrong with these states after the good history, whose last is CompleteCommit of epoch 3.
 fn states(of: &[(i16, State)]) -> Vec<&'static str> {
     let mut history = good();
