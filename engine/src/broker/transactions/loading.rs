@@ -18,7 +18,11 @@ use crate::record::{Batch, records};
 use crate::rules::transaction::LogEnds;
 use crate::timer::{BrokerTimer, Timer, TransactionTimer};
 use bytes::Bytes;
+use machine::Span;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The interval at which a broker whose ports are closed looks whether it can load a partition.
+const UNTIL_OPEN: Span = Span::millis(50);
 
 /// The transactional ids in a log, with their last state.
 type Entries = BTreeMap<TransactionalId, Entry>;
@@ -78,9 +82,17 @@ impl Transactions {
         }
     }
 
-    /// Reads the log of a partition.
+    /// Reads the log of a partition, once the ports of the broker are open. Before that, the metadata
+    /// may be that of the broker's earlier life, in which it led the partition. Kafka loads at once,
+    /// and aborts overdue transactions in a log that lost its end in a power loss, in the leader epoch
+    /// that the lost records had: the replicas differ for good (oddity O27).
     pub(super) fn load(&mut self, index: i32, services: &mut Services<'_>, cx: &mut Cx<'_>) {
         let Some(loading) = self.shards.loading.get_mut(&index) else { return };
+        if !cx.context.serving {
+            let timer = Timer::Broker(BrokerTimer::Transaction(TransactionTimer::Load(index)));
+            cx.io.out.set_timer(timer, cx.io.now.mono + UNTIL_OPEN);
+            return;
+        }
         loading.read = Some(read(loading.partition, services, cx));
         let timer = TransactionTimer::Loaded(index, loading.epoch);
         cx.io.out.set_timer(Timer::Broker(BrokerTimer::Transaction(timer)), cx.io.now.mono);

@@ -39,6 +39,17 @@ fn a_zombie_is_fenced() {
     assert_eq!(hazards(&verdict), ["shared-transactional-id"]);
 }
 
+/// Seed 1372: a coordinator and leader that has been replaced goes on alone, and sends its markers again to
+/// itself. Seed 1533: O27, a coordinator is back from a power loss before its session is over.
+#[test]
+fn coordinators_that_have_been_replaced_do_no_harm() {
+    for seed in [1372, 1533] {
+        let verdict = with("swarm", seed, &[]);
+        assert_eq!(verdict.outcome, Outcome::Pass, "{seed}: {verdict:#?}");
+        assert!(verdict.exercised.contains_key("transaction_committed"), "{seed}");
+    }
+}
+
 /// O26: producers ask for a coordinator that accepts no connections as often as links permit, as Kafka's
 /// do. That is many events, and no livelock.
 #[test]
