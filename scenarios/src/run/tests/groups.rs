@@ -93,7 +93,9 @@ fn a_member_that_crashes_is_replaced_and_its_records_are_read_from_the_committed
 fn a_member_that_stalls_leaves_and_loses_its_partitions() {
     let stalls = "stalls = [{ at = '1500ms', lasts = '9s', members = 1 }]\n";
     let group = GROUP.to_owned() + stalls;
-    let outcome = passed(&[LOAD, &group, PROPERTIES, BY_HAND].concat(), 5);
+    // The load lasts until the member is back.
+    let load = LOAD.replace("rate = 100", "rate = 60").replace("12s", "20s");
+    let outcome = passed(&[load.as_str(), &group, PROPERTIES, BY_HAND].concat(), 5);
     let all: Vec<_> = members(&outcome).map(|(_, _, fact)| fact).collect();
     let left =
         |fact: &&MemberFact| matches!(fact, MemberFact::Left { why: Leaving::PollTimeout, .. });
