@@ -41,6 +41,8 @@ pub struct Metadata {
 #[derive(Clone, Debug, Default)]
 struct Refresh {
     wanted: bool,
+    /// No response has had all topics of interest yet.
+    lacks_topics: bool,
     in_flight: bool,
     /// The number of consecutive requests that failed or returned nothing new.
     fruitless: u32,
@@ -80,6 +82,11 @@ impl Metadata {
         self.answered
     }
 
+    /// Whether the last response lacks topics that have become of interest since its request left.
+    pub(super) fn lacks_topics(&self) -> bool {
+        self.refresh.lacks_topics
+    }
+
     /// The topic called `name`, if it is of interest and known.
     pub fn topic(&self, name: &str) -> Option<Topic> {
         self.topics.get(name).copied().flatten()
@@ -105,6 +112,7 @@ impl Metadata {
     pub(super) fn add_topic(&mut self, name: &str) {
         if !self.topics.contains_key(name) {
             self.topics.insert(name.to_owned(), None);
+            self.refresh.lacks_topics = true;
             // The last response does not contain the new topic.
             self.refresh.fruitless = 0;
             self.refresh.not_before = Mono::default();
@@ -145,7 +153,8 @@ impl Metadata {
         let was_wanted = self.refresh.wanted;
         self.brokers = brokers;
         // A topic that has become of interest since the request left is not in the response.
-        self.refresh.wanted = response.topics.len() < self.topics.len();
+        self.refresh.lacks_topics = response.topics.len() < self.topics.len();
+        self.refresh.wanted = self.refresh.lacks_topics;
         for topic in &response.topics {
             changed |= self.take_topic(topic);
         }

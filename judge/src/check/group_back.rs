@@ -74,7 +74,8 @@ fn ground(
     let asked = lives.flat_map(|(index, life)| {
         let commits = life.commits.iter().enumerate();
         let its = move |(_, it): &(usize, &Commit)| {
-            it.offsets.contains(&(of, value)) && it.asked.at <= own.at
+            let is_its = it.offsets.contains(&(of, value)) && it.asked.at <= own.at;
+            is_its && !it.is_decided(of, own.at)
         };
         commits.filter(its).map(move |(place, commit)| (index, life, place, commit))
     });

@@ -54,7 +54,7 @@ impl Check for GroupCommits {
             let of = (*log, append.replica);
             let generation = view.generation_record(group, of, record.place);
             let generation = generation.and_then(|it| it.value.as_ref());
-            if let Some(what) = wrong(view, group, (name, value), generation) {
+            if let Some(what) = wrong(view, group, (name, value, record.at), generation) {
                 out.add(Self::NAME, what, at, *log, Ground::Never).offset(record.place).detail(
                     format!(
                         "group {}, {value} of {name}, the generation is {}",
@@ -71,13 +71,14 @@ impl Check for GroupCommits {
 fn wrong(
     view: &View,
     group: &Group,
-    (partition, value): (&str, Offset),
+    (partition, value, at): (&str, Offset, u64),
     generation: Option<&GenerationValue>,
 ) -> Option<&'static str> {
     let index = view.named(group.cluster, partition)?;
     let lives = view.members.of_group(group.cluster, &group.name).map(|(_, life)| life);
     let commits = lives.flat_map(|life| &life.commits);
-    let mut asked = commits.filter(|it| it.offsets.contains(&(index, value))).peekable();
+    let open = commits.filter(|it| !it.is_decided(index, at));
+    let mut asked = open.filter(|it| it.offsets.contains(&(index, value))).peekable();
     if asked.peek().is_none() {
         return Some("an offset was stored that no member had committed");
     }

@@ -108,6 +108,13 @@ fn served(
     (group, offsets): (&str, &[(NamedPartition, Option<Offset>)]),
     out: &mut Findings,
 ) {
+    let high_watermark = view.partitions[of.0].replicas[of.1].high_watermark;
+    if to > high_watermark {
+        let detail = format!(
+            "group {group}: it shows offsets of the log up to {to}, its high watermark is {high_watermark}"
+        );
+        return report(at, of.0, detail, out);
+    }
     let known = view.groups.named(at.node.cluster, group).map(|it| &view.groups.all()[it]);
     for (partition, shown) in offsets {
         let records = known.and_then(|group| group.offsets.get(&name(partition)));

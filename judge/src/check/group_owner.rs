@@ -47,18 +47,20 @@ fn completed(view: &View, at: &Moment, group: &Group, out: &mut Findings) {
         if let Some(other) = owners.insert(partition.clone(), owner) {
             let what = "a partition is assigned to two members of a generation";
             let detail = format!("{other} and {owner}, generation {}", own.generation);
-            report(view, at, group, (&partition, what, detail), out);
+            report(view, at, group, (&partition, what, detail), Ground::Never, out);
         }
     }
     // A coordinator may complete a generation again, for example with a static member under another
     // id, but not with other owners. A group that was forgotten begins anew with its generations, after
     // one without members.
-    let Some(again) = before.last().filter(|it| it.generation == own.generation) else { return };
+    let mut lately = before.iter().rev().take_while(|it| !it.members.is_empty());
+    let Some(again) = lately.find(|it| it.generation == own.generation) else { return };
+    let ground = lost_generation(view, at, group, own.generation);
     for (partition, owner) in assigned(again) {
         if let Some(other) = owners.get(&partition).filter(|other| **other != owner) {
             let what = "a generation has two assignments";
             let detail = format!("{owner}, then {other}, generation {}", own.generation);
-            report(view, at, group, (&partition, what, detail), out);
+            report(view, at, group, (&partition, what, detail), ground.clone(), out);
         }
     }
 }
@@ -113,10 +115,10 @@ fn report(
     at: &Moment,
     group: &Group,
     (partition, what, detail): (&str, &'static str, String),
+    ground: Ground,
     out: &mut Findings,
 ) {
     let detail = format!("group {}: {detail}", group.name);
-    let ground = lost_generation(view, group);
     match view.named(group.cluster, partition) {
         Some(index) => out.add(GroupOwner::NAME, what, at, index, ground).detail(detail),
         None => {
@@ -127,11 +129,17 @@ fn report(
     };
 }
 
-/// Whether records of a group have left its log: a coordinator then begins with an older generation.
-fn lost_generation(view: &View, group: &Group) -> Ground {
-    let mut lost = group.generations.iter().rev();
-    let lost = lost.find(|it| view.partitions[it.log].batches.get(it.batch).loss != NONE);
-    lost.map_or(Ground::Never, |it| {
+/// The record of a generation that left the log of its group before a moment: the coordinator then began
+/// with an older generation, and completed this one once more.
+fn lost_generation(view: &View, at: &Moment, group: &Group, generation: i32) -> Ground {
+    let is_lost = |log: usize, batch: u32| {
+        let of = &view.partitions[log];
+        let loss = of.batches.get(batch).loss;
+        loss != NONE && of.losses[loss as usize].at <= at.at
+    };
+    let mut lost = group.generations.iter().rev().filter(|it| is_lost(it.log, it.batch));
+    let its = lost.find(|it| it.value.as_ref().is_some_and(|it| it.generation == generation));
+    its.map_or(Ground::Never, |it| {
         Ground::Group(GroupGround::Gone { log: it.log, batch: it.batch })
     })
 }

@@ -124,9 +124,17 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
 }
 
 /// Whether the process that processed a record second had been given it before the other one got the
-/// partition: it did not know that it had been replaced.
+/// partition: it did not know that it had been replaced. Once it has given the partition up, it knows.
 fn went_on(one: &Life, other: &Life, again: &Again, second: Time) -> bool {
     let own = other.moved_before(again.partition, second.at).map(|it| it.moment.at);
+    let given_up = other.revoked.iter().any(|it| {
+        it.partitions.contains(&again.partition)
+            && it.moment.at < second.at
+            && own.is_none_or(|own| own <= it.moment.at)
+    });
+    if given_up {
+        return false;
+    }
     let taken = one
         .joins
         .iter()

@@ -93,10 +93,20 @@ pub(super) fn reset_to_earliest(case: &Case<'_>) -> Option<String> {
 }
 
 fn reset<'a>(case: &Case<'a>) -> Option<(&'a Life, &'a Moved)> {
-    let GroupGround::Moved { life: index, moved } = ground(case)? else { return None };
+    let GroupGround::Moved { life: index, moved: place } = ground(case)? else { return None };
     let life = life(case, index)?;
-    let moved = life.moved.get(moved)?;
-    matches!(moved.why, Positioning::Start | Positioning::OutOfRange).then_some((life, moved))
+    let moved = life.moved.get(place)?;
+    let is_reset = match moved.why {
+        // It has to have been shown that there is none, since its position was moved before.
+        Positioning::Start => {
+            let mut earlier = life.moved[..place].iter().rev();
+            let since = earlier.find(|it| it.partition == moved.partition);
+            let since = since.map_or(0, |it| it.moment.event);
+            life.shown_between(moved.partition, (since, moved.moment.event)) == Some(None)
+        }
+        why => why == Positioning::OutOfRange,
+    };
+    is_reset.then_some((life, moved))
 }
 
 fn reset_in_words(case: &Case<'_>, to: &str, life: &Life, moved: &Moved) -> String {

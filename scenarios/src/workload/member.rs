@@ -220,9 +220,7 @@ impl MemberApp {
 
     /// Whether it is part of its group or wants to be.
     pub fn is_reading(&self) -> bool {
-        let is_here =
-            matches!(self.phase, Phase::Polling | Phase::Processing(..) | Phase::Committing(..));
-        is_here && self.wanted.is_none()
+        !matches!(self.phase, Phase::Away | Phase::Closing(_)) && self.wanted.is_none()
     }
 
     /// Whether it works on records that it has polled.

@@ -91,12 +91,12 @@ impl GroupConsumer {
         Some(Assigning { assignor, subscriptions, metadata_answered })
     }
 
-    /// Whether the leader knows the topics of its group: a topic that the metadata lacks after another
-    /// response does not exist.
+    /// Whether the leader knows the topics of its group: a topic that the metadata lacks after a response
+    /// that was asked for it does not exist.
     pub(super) fn knows_topics(&self, assigning: &Assigning) -> bool {
         let metadata = self.consumer.metadata();
         let is_known = |topic: &Arc<str>| metadata.topic(topic).is_some();
-        metadata.answered() > assigning.metadata_answered
+        metadata.answered() > assigning.metadata_answered && !metadata.lacks_topics()
             || assigning.subscriptions.values().flat_map(|it| &it.topics).all(is_known)
     }
 
@@ -141,9 +141,13 @@ impl GroupConsumer {
         if std::mem::replace(&mut self.metadata_seen, version) == version {
             return;
         }
-        let Some(snapshot) = &self.snapshot else { return };
-        if self.counts(&snapshot.topics) != snapshot.counts {
-            self.needs_rejoin = true;
-        }
+        self.needs_rejoin |= self.is_outdated();
+    }
+
+    /// Whether the topics of a leader's group have changed since it assigned them
+    /// (`rejoinNeededOrPending`).
+    pub(super) fn is_outdated(&self) -> bool {
+        let changed = |it: &Snapshot| self.counts(&it.topics) != it.counts;
+        self.snapshot.as_ref().is_some_and(changed)
     }
 }

@@ -207,7 +207,8 @@ impl GroupConsumer {
             self.join = Join::Threw(ErrorCode::InconsistentGroupProtocol);
         } else {
             self.state = MemberState::Stable;
-            self.needs_rejoin = false;
+            // They may have changed while the assignment was on its way.
+            self.needs_rejoin = self.is_outdated();
             self.join = Join::Synced(response.assignment.clone());
         }
     }

@@ -3,6 +3,7 @@
 //! `auto.offset.reset` says.
 
 use super::GroupConsumer;
+use super::join::Join;
 use super::state::Context;
 use crate::Outbox;
 use crate::error::ErrorCode;
@@ -25,9 +26,11 @@ pub(super) struct Committed {
 
 impl GroupConsumer {
     /// Asks for the committed offsets of partitions that have no position. Transactions that have
-    /// offsets of them have to end first (KIP-447).
+    /// offsets of them have to end first (KIP-447). A member that has to join again does so first
+    /// (`updateAssignmentMetadataIfNeeded`).
     pub(super) fn fetch_committed(&mut self, now: Mono, out: &mut Outbox) {
-        let may_ask = self.is_polling && self.committed.in_flight.is_none();
+        let joins = self.needs_rejoin || !matches!(self.join, Join::None);
+        let may_ask = self.is_polling && !joins && self.committed.in_flight.is_none();
         if !may_ask || now < self.committed.not_before {
             return;
         }

@@ -51,8 +51,22 @@ pub struct Commit {
     pub offsets: Vec<(usize, Offset)>,
     /// What kind of commit it is.
     pub kind: CommitKind,
-    /// When it was answered, and how.
+    /// When its response came, and the outcome for each partition.
     pub answered: Option<(Moment, Vec<(usize, ErrorCode)>)>,
+}
+
+impl Commit {
+    /// Whether the coordinator's decision about a partition was known before a moment: it had been
+    /// stored, or refused because it came from a former member. What is stored later is not this commit.
+    pub fn is_decided(&self, partition: usize, at: u64) -> bool {
+        use ErrorCode::{FencedInstanceId, IllegalGeneration, None, UnknownMemberId};
+        let decided = [None, FencedInstanceId, IllegalGeneration, UnknownMemberId];
+        self.answered.as_ref().is_some_and(|(answered, results)| {
+            let its =
+                |(of, error): &(usize, ErrorCode)| *of == partition && decided.contains(error);
+            answered.at < at && results.iter().any(its)
+        })
+    }
 }
 
 /// A request for committed offsets.
@@ -156,6 +170,20 @@ impl Life {
             it.partition == partition && it.moment.at <= at && it.moment.at >= since
         };
         self.processed.iter().filter(its).map(|it| it.to).max()
+    }
+
+    /// The committed offset of a partition that it was shown last between two events: `Some(None)` if it
+    /// was shown that there is none, `None` if it was shown nothing about the partition.
+    pub fn shown_between(
+        &self,
+        partition: usize,
+        (from, to): (u64, u64),
+    ) -> Option<Option<Offset>> {
+        let shown = self.questions.iter().rev().filter_map(|it| it.shown.as_ref());
+        let mut shown = shown.filter(|(moment, ..)| (from..=to).contains(&moment.event));
+        shown.find_map(|(_, _, offsets)| {
+            offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
+        })
     }
 
     /// The last commit of a partition that was acknowledged by a moment, with its offset. Those in
