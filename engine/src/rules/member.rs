@@ -1,5 +1,5 @@
 //! What a member of a group does on its own side: which positions it commits, what it hands out, and
-//! when it is no member any more (`ConsumerCoordinator`, `AbstractCoordinator`).
+//! after it has been removed (`ConsumerCoordinator`, `AbstractCoordinator`).
 
 use crate::error::ErrorCode;
 use crate::ids::Offset;

@@ -1,9 +1,9 @@
 //! A partition has one owner in a generation of a group; a member of the next generation gets it only
-//! after the first has given it up, or is no member any more.
+//! after the first has given it up, or has been removed.
 //!
 //! Catches an assignor that gives a partition to two members, a cooperative member that keeps what it
-//! should give up (KIP-429), and a coordinator that completes a generation twice. What a process does
-//! that is no member any more is not the coordinator's to prevent.
+//! should give up (KIP-429), and a coordinator that completes a generation twice. A coordinator
+//! cannot prevent what a removed member does.
 
 use super::{Check, Findings, Ground, GroupGround};
 use crate::evidence::group::{Complete, Group, name};
@@ -94,7 +94,7 @@ fn joined(view: &View, at: &Moment, out: &mut Findings) {
         }
         for partition in &join.partitions {
             let Some(generation) = other.owned.get(partition) else { continue };
-            // If not, it is no member any more, or its next generation is to come.
+            // If not, it has been removed, or its next generation is still to come.
             if !is_member(other) {
                 continue;
             }

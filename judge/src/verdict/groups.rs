@@ -193,7 +193,7 @@ fn asked_before(life: &Life, moved: &Moved) -> u64 {
     its.map_or(moved.moment.at, |it| it.asked.at)
 }
 
-/// Excuses records that were processed again by a member that did not know that it is none any more.
+/// Excuses records that were processed again by a member that did not know that it had been removed.
 pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
     let GroupGround::Zombie { life: index, owner } = ground(case)? else { return None };
     let (zombie, owner) = (life(case, index)?, life(case, owner)?);

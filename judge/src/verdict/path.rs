@@ -11,7 +11,7 @@ const COPIES: usize = 4;
 
 /// The path of the records that a finding compares.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct RecordPaths {
     /// Its steps; none if the finding compares no records.
     pub(super) steps: Vec<Line>,
     /// When it begins, in nanoseconds: with the first step, or when the leader that skipped sequences
@@ -20,13 +20,13 @@ pub(super) struct Told {
 }
 
 /// The path of the records that a finding compares.
-pub(super) fn of(view: &View, partition: &Partition, finding: &Finding) -> Told {
-    let Some(record) = finding.record else { return Told::default() };
+pub(super) fn of(view: &View, partition: &Partition, finding: &Finding) -> RecordPaths {
+    let Some(record) = finding.record else { return RecordPaths::default() };
     let compared = match finding.ground {
         Ground::Overtaken { by, .. } => vec![by, record],
         Ground::SentAgain { before } => vec![before, record],
         Ground::Copies(_) => vec![record],
-        _ => return Told::default(),
+        _ => return RecordPaths::default(),
     };
     let path = Path { view, partition, until: finding.at };
     let mut steps: Vec<Line> = compared.iter().flat_map(|number| path.of_record(*number)).collect();
@@ -34,7 +34,7 @@ pub(super) fn of(view: &View, partition: &Partition, finding: &Finding) -> Told 
     steps.extend(skip);
     steps.retain(|step| step.at <= finding.at);
     let since = steps.iter().map(|step| step.at).chain(began.flatten()).min();
-    Told { steps, since }
+    RecordPaths { steps, since }
 }
 
 struct Path<'v> {

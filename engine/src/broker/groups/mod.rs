@@ -15,23 +15,23 @@
 //! | input | what it does |
 //! |---|---|
 //! | JoinGroup | gives out a member id, or has the member wait for the next generation; begins a rebalance |
-//! | all members have joined, or have had their time | the next generation begins, and each join gets its response |
+//! | all members have joined, or the rebalance timeout has passed | the next generation begins, and each join gets its response |
 //! | SyncGroup of the leader | a record with all assignments; when it is committed each sync gets its response |
 //! | Heartbeat | keeps the session, and returns that a rebalance has begun |
-//! | LeaveGroup, a session ends, no sync comes | members lose their place; a rebalance |
+//! | LeaveGroup, the end of a session, a SyncGroup that does not come | members are removed; a rebalance begins |
 //! | OffsetCommit | records of offsets, from members of the present generation |
 //! | TxnOffsetCommit | the same, pending until the marker of the transaction |
 //! | OffsetFetch | what is committed |
-//! | time goes by | tombstones for what is too old |
+//! | offsets expire | tombstones |
 //! | leading begins | the log is read; members of the last generation are members |
-//! | leading ends | what waits is refused, and all is dropped |
+//! | leading ends | pending requests are refused, and the state is dropped |
 //!
 //! What must stay true, and what holds it:
 //!
 //! - Offsets change only by replaying records and markers, at the offset of the record
 //!   ([`timeline`]); a batch that is not appended is taken back.
-//! - A response leaves after all records that its operation has seen are committed ([`writes`]), except
-//!   the responses to joins, which say nothing that is in the log.
+//! - A response is sent once all records that its operation has seen are committed ([`writes`]), except
+//!   responses to joins, which do not depend on the log.
 //! - At most one generation of a group is complete, and its assignments are in the log before any member
 //!   has them.
 //! - A member id has one place, and a group instance id one member.

@@ -27,7 +27,7 @@ const GROUP_VALUE: i16 = 3;
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// A group has committed an offset; `None`: it has none any more.
+    /// A group has committed an offset; `None`: the offset is deleted.
     Offset { group: GroupId, partition: NamedPartition, value: Option<OffsetValue> },
     /// The generation of a group of the classic protocol; `None`: there is no such group any more.
     Group { group: GroupId, value: Option<GroupValue> },

@@ -135,7 +135,7 @@ impl Groups {
         }
     }
 
-    /// A group, or somebody without one, commits offsets.
+    /// Commits offsets for a group, or for a consumer that is not in one.
     pub(in crate::broker) fn commit_offsets(
         &mut self,
         reply: Reply,

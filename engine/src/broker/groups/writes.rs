@@ -42,7 +42,7 @@ pub(super) struct Writes {
     /// The high watermark that an operation waits for, in order.
     pub(super) queue: VecDeque<(Offset, u64)>,
     last_number: u64,
-    /// The high watermark of which the replica lets us know.
+    /// The high watermark at which the replica has been asked to wake the coordinator.
     awaited: Offset,
     /// The time that the timer is set for.
     pub(super) armed: Option<Mono>,

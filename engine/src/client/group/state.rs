@@ -127,7 +127,7 @@ pub enum CommitError {
     /// The group rebalances: after a poll, the commit may be tried again
     /// (`RebalanceInProgressException`).
     RebalanceInProgress,
-    /// The member is no member any more, so that others own its partitions
+    /// The member has been removed, so that others own its partitions
     /// (`CommitFailedException`).
     NotMember(ErrorCode),
     /// Any other error.

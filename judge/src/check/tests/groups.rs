@@ -106,7 +106,7 @@ fn a_member_owns_what_the_one_before_has_given_up() {
     let two = ("group-one-owner", "two members of one generation own a partition");
     assert_eq!(handed_over(false, 1), [two]);
 
-    // A process that is no member any more, or that has ended, owns nothing by right.
+    // A member that has been removed, or whose process has ended, does not count as an owner.
     let mut zombie = good();
     zombie.generation(2, &[(1003, &[0])]);
     zombie.join(1003, 2, &[ORDERS]);

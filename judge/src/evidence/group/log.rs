@@ -20,7 +20,7 @@ pub struct GenerationValue {
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// The committed offset of a partition, named as `orders-0`; `None`: there is none any more.
+    /// The committed offset of a partition, named as `orders-0`; `None`: it was deleted.
     Offset(String, Option<Offset>),
     /// The generation of the group; `None`: there is no such group any more.
     Generation(Option<GenerationValue>),

@@ -132,8 +132,6 @@ pub struct Life {
     pub joins: Vec<Join>,
     /// What it gave up or lost.
     pub revoked: Vec<Revoked>,
-    /// When it left its group last.
-    pub left: Option<Moment>,
     /// Its commits.
     pub commits: Vec<Commit>,
     /// Its requests for committed offsets.
@@ -257,7 +255,6 @@ impl Members {
                 incarnation: moment.incarnation,
                 joins: Vec::new(),
                 revoked: Vec::new(),
-                left: None,
                 commits: Vec::new(),
                 questions: Vec::new(),
                 moved: Vec::new(),
@@ -282,7 +279,6 @@ impl View {
                     partitions.iter().map(|it| self.partition(cluster, *it)).collect();
                 let life = self.members.life(&moment, group);
                 life.owned = partitions.iter().map(|it| (*it, *generation)).collect();
-                life.left = None;
                 life.joins.push(Join {
                     moment,
                     member: member.clone(),
@@ -298,9 +294,8 @@ impl View {
                 life.owned.retain(|it, _| !partitions.contains(it));
                 life.revoked.push(Revoked { moment, partitions, why: *why });
             }
-            MemberFact::Left { group, .. } => {
-                self.members.life(&moment, group).left = Some(moment);
-            }
+            // Its partitions are given up before.
+            MemberFact::Left { .. } => {}
             MemberFact::CommitAsked { group, commit, member, generation, offsets, kind } => {
                 let offsets =
                     offsets.iter().map(|(of, it)| (self.partition(cluster, *of), *it)).collect();

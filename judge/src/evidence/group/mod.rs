@@ -11,7 +11,7 @@
 //!
 //! | promise | check |
 //! |---|---|
-//! | a generation assigns a partition to one member; another one gets it only after the first has given it up, or is no member any more | `group-one-owner` |
+//! | a generation assigns a partition to one member; another one gets it only after the first has given it up, or has been removed | `group-one-owner` |
 //! | a coordinator stores the offsets that members of the present generation commit, and no others | `commits-of-members` |
 //! | an acknowledged commit is what the next request shows, unless a later one replaced it | `committed-offsets-kept` |
 //! | a committed offset does not go back | `offsets-never-back` |

@@ -103,7 +103,7 @@ impl ClassicGroup {
             member.assignment = assignments.get(id).cloned().unwrap_or_default();
         }
         let synced = self.synced(Bytes::new());
-        self.answer_syncs(
+        self.complete_syncs(
             |member| SyncGroupResponse { assignment: member.assignment.clone(), ..synced.clone() },
             turn,
         );
@@ -112,7 +112,7 @@ impl ClassicGroup {
         self.report_generation(turn);
     }
 
-    /// A member keeps its session, and hears of a rebalance.
+    /// Extends the session of a member; the response says whether the group rebalances.
     pub(in crate::broker::groups) fn heartbeat(
         &mut self,
         request: &HeartbeatRequest,

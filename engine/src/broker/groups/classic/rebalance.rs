@@ -163,11 +163,11 @@ impl ClassicGroup {
         for member in self.members.values_mut() {
             member.assignment = Bytes::new();
         }
-        self.answer_syncs(|_| SyncGroupResponse::refused(error), turn);
+        self.complete_syncs(|_| SyncGroupResponse::refused(error), turn);
     }
 
     /// Responds to the syncs that wait, and restarts the sessions of their members.
-    pub(super) fn answer_syncs(
+    pub(super) fn complete_syncs(
         &mut self,
         response: impl Fn(&super::Member) -> SyncGroupResponse,
         turn: &mut Turn<'_>,
