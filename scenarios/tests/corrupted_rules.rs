@@ -450,7 +450,7 @@ const CONVERSE: &[(&str, Notice)] = &[
 
 /// All corruptions, and the rows of all rules.
 fn corruptions() -> impl Iterator<Item = &'static Corruption> {
-    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS)
+    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS).chain(groups::CORRUPTIONS)
 }
 
 fn converse() -> impl Iterator<Item = &'static (&'static str, Notice)> {

@@ -55,7 +55,7 @@ pub enum Role {
     Followers(PartitionName),
     /// All replicas: `replicas(orders-0)`.
     Replicas(PartitionName),
-    /// The broker that coordinates a transactional id: `coordinator(transfers-1)`.
+    /// The broker that coordinates a transactional id or a group: `coordinator(transfers-1)`.
     Coordinator(String),
     /// The active controller: `controller`.
     ActiveController,
@@ -93,8 +93,8 @@ pub const TARGETS: &[(&str, &str)] = &[
     ("replicas(orders-0)", "all replicas of a partition"),
     (
         "coordinator(transfers-1)",
-        "the broker that coordinates a transactional id: the leader of its partition of \
-         `__transaction_state`",
+        "the broker that coordinates a transactional id or a group: the leader of its partition of \
+         `__transaction_state` or `__consumer_offsets`",
     ),
     ("controller", "the active controller"),
     ("standby", "one controller that is not active, chosen by the seed"),

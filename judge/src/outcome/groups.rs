@@ -14,6 +14,10 @@ pub struct GroupCounts {
     pub skipped: u64,
     /// Records that were processed more than once.
     pub reprocessed: u64,
+    /// Records of its partitions that it neither processed nor skipped: those before where it began, and
+    /// those that it had not reached when its members ended.
+    #[serde(default)]
+    pub not_reached: u64,
     /// Generations after the first one.
     #[serde(default)]
     pub rebalances: u64,
@@ -38,6 +42,7 @@ impl GroupCounts {
             (&mut self.processed, other.processed),
             (&mut self.skipped, other.skipped),
             (&mut self.reprocessed, other.reprocessed),
+            (&mut self.not_reached, other.not_reached),
             (&mut self.rebalances, other.rebalances),
             (&mut self.expelled, other.expelled),
             (&mut self.committed, other.committed),
@@ -55,12 +60,16 @@ impl GroupCounts {
             1 => format!("1 {one}"),
             _ => format!("{count} {one}s"),
         };
+        let not_reached = match self.not_reached {
+            0 => String::new(),
+            not_reached => format!(", {not_reached} not reached"),
+        };
         let failed = match self.failed {
             0 => String::new(),
             failed => format!(", {failed} failed"),
         };
         format!(
-            "{} processed, {} skipped, {} processed again; {}, {} expelled; {} acknowledged, {} \
+            "{} processed, {} skipped, {} processed again{not_reached}; {}, {} expelled; {} acknowledged, {} \
              fenced{failed}",
             plural(self.processed, "record"),
             self.skipped,
@@ -83,6 +92,7 @@ mod tests {
             processed: 200,
             skipped: 3,
             reprocessed: 12,
+            not_reached: 0,
             rebalances: 4,
             expelled: 1,
             committed: 40,

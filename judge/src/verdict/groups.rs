@@ -40,7 +40,8 @@ pub(super) fn committed_before_processed(case: &Case<'_>) -> Option<String> {
         CommitKind::Auto => "enable.auto.commit commits what an application has not finished with",
         _ => "an application that commits before it has processed skips what it has not finished",
     };
-    let processed = life.processed_to(partition, commit.asked.at);
+    let by_then = |it: &&Processed| it.partition == partition && it.moment.at <= commit.asked.at;
+    let processed = life.processed.iter().filter(by_then).map(|it| it.to).max();
     let processed = processed.map_or("nothing".to_owned(), |to| format!("up to {to}"));
     Some(format!(
         "{how}, client {} committed {offset} of {} at {} (event {}), had processed {processed} by then, \
@@ -333,6 +334,7 @@ pub(super) fn counts(view: &View, end: &End) -> BTreeMap<String, GroupCounts> {
         let mut counts = GroupCounts {
             processed: of.processed,
             skipped: of.skipped.len() as u64,
+            not_reached: of.not_reached,
             reprocessed: of.again.len() as u64,
             ..GroupCounts::default()
         };

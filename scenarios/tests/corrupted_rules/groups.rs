@@ -1,12 +1,43 @@
-//! Rules of groups of consumers, and the checks that notice it when they are wrong. Which corruption of
-//! these rules a random search finds in runs is not known yet, except for the entry of the museum: the
-//! checks have their bad histories in the tests of the judge.
+//! Corrupted rules of groups of consumers, and the checks that notice the corruption.
 
-use super::Notice::{self, Museum, Never};
+use super::Corruption;
+use super::Notice::{self, Check, Museum, Never};
 
-/// Of most of these rules no search has been made yet for a run that shows a corruption.
-const NOT_SEARCHED: &str = "no run that shows its corruption has been searched for yet; engine tests hold the rule, and tests of \
-                            the judge the check";
+/// Of some of these rules no run that shows a corruption is known.
+const NOT_FOUND: &str = "no run that shows its corruption has been found in the scenarios of groups; engine tests hold the rule, \
+                         and tests of the judge the check";
+
+pub(super) const CORRUPTIONS: &[Corruption] = &[
+    Corruption {
+        check: "commits-of-members",
+        rule: "check_commit",
+        corrupt: |rules| rules.check_commit = |_| Ok(()),
+        scenario: "transactional-pipeline",
+        set: &[],
+    },
+    // A zombie commits the offsets of a transaction whose records its successor processes as well.
+    Corruption {
+        check: "reflected-once",
+        rule: "names_member",
+        corrupt: |rules| rules.names_member = |_| false,
+        scenario: "transactional-pipeline",
+        set: &[],
+    },
+    Corruption {
+        check: "group-one-owner",
+        rule: "gives_up_before_join",
+        corrupt: |rules| rules.gives_up_before_join = |_| false,
+        scenario: "eager-rebalance",
+        set: &[],
+    },
+    Corruption {
+        check: "groups-as-replayed",
+        rule: "load_groups_to",
+        corrupt: |rules| rules.load_groups_to = |ends| ends.high_watermark,
+        scenario: "group-coordinator-crash",
+        set: &[],
+    },
+];
 
 pub(super) const CONVERSE: &[(&str, Notice)] = &[
     (
@@ -16,11 +47,11 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
              refused by the group, which does not know it",
         ),
     ),
-    ("check_commit", Never(NOT_SEARCHED)),
-    ("takes_over_offset", Never(NOT_SEARCHED)),
-    ("shows_offset", Never(NOT_SEARCHED)),
-    ("names_member", Never(NOT_SEARCHED)),
-    ("load_groups_to", Never(NOT_SEARCHED)),
+    ("check_commit", Check("commits-of-members")),
+    ("takes_over_offset", Never(NOT_FOUND)),
+    ("shows_offset", Never(NOT_FOUND)),
+    ("names_member", Check("reflected-once")),
+    ("load_groups_to", Check("groups-as-replayed")),
     ("position_to_commit", Museum("KAFKA-18641", "group-processes-all")),
     (
         "hands_out",
@@ -29,8 +60,8 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
              by the next owner, as after a crash: Kafka promises at least once (KAFKA-14196)",
         ),
     ),
-    ("gives_up_before_join", Never(NOT_SEARCHED)),
-    ("ends_membership", Never(NOT_SEARCHED)),
+    ("gives_up_before_join", Check("group-one-owner")),
+    ("ends_membership", Never(NOT_FOUND)),
     (
         "keeps_member_id",
         Never(

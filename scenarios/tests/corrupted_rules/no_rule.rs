@@ -75,38 +75,18 @@ pub(super) const NO_RULE: &[NoRule] = &[
         history: (GROUPS, "an_acknowledged_commit_is_shown"),
     },
     NoRule {
-        check: "reflected-once",
-        why: "names_member and shows_offset decide it; a run that shows their corruption has not been searched for yet",
-        history: (GROUPS, "each_input_of_a_pipeline_is_reflected_once"),
-    },
-    NoRule {
         check: "group-processes-all",
         why: "position_to_commit decides it, whose corruption is the entry KAFKA-18641 of the museum",
         history: (GROUPS, "what_a_group_committed_before_it_was_processed_is_skipped"),
     },
     NoRule {
-        check: "commits-of-members",
-        why: "check_commit decides it; a run that shows its corruption has not been searched for yet",
-        history: (GROUPS, "offsets_are_stored_of_members_only"),
-    },
-    NoRule {
         check: "offsets-never-back",
-        why: "check_commit decides it; a run that shows its corruption has not been searched for yet",
+        why: "check_commit decides it, whose corruption the check commits-of-members reports before an offset goes back",
         history: (GROUPS, "a_committed_offset_goes_back_if_that_was_meant"),
     },
     NoRule {
-        check: "group-one-owner",
-        why: "gives_up_before_join decides it; a run that shows its corruption has not been searched for yet",
-        history: (GROUPS, "a_partition_has_one_owner_in_a_generation"),
-    },
-    NoRule {
-        check: "groups-as-replayed",
-        why: "load_groups_to decides it; a run that shows its corruption has not been searched for yet",
-        history: (GROUPS, "the_groups_of_a_coordinator_are_the_replay_of_its_log"),
-    },
-    NoRule {
         check: "groups-settle",
-        why: "ends_membership decides it; a run that shows its corruption has not been searched for yet",
+        why: "no rule decides alone whether a group settles; a leader that lacked metadata did not sync, which the check found",
         history: (
             GROUPS,
             "a_group_that_has_not_settled_is_reported_unless_its_coordinator_is_gone",

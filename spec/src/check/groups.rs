@@ -29,11 +29,12 @@ impl Check<'_> {
         }
         for (key, absences) in [("stalls", &group.stalls), ("leaves", &group.leaves)] {
             for (j, absence) in absences.iter().enumerate() {
-                self.absence(path!["consumers", i, key, j], absence);
+                self.absence(path!["consumers", i, key, j], absence, group.count);
             }
         }
         self.commits(i, group);
         self.session(i, group);
+        self.pace(i, group);
         if let Some(pipeline) = &group.pipeline {
             self.pipeline(i, group, pipeline);
         }
@@ -53,6 +54,12 @@ impl Check<'_> {
                 "they read `{}` themselves, so that every result has results again: name other \
                  `topics`",
                 pipeline.to
+            );
+            self.impossible(at("to"), message);
+        } else if let Some(other) = self.returns(i, group, pipeline) {
+            let message = format!(
+                "the results come back to `{}` through other pipelines, so that there is no end",
+                other
             );
             self.impossible(at("to"), message);
         }
@@ -79,6 +86,28 @@ impl Check<'_> {
         }
     }
 
+    /// The topic of these consumers to which the results of their pipeline come back through others.
+    fn returns(&self, i: usize, group: &Consumers, pipeline: &Pipeline) -> Option<String> {
+        let here = self.scenario.cluster_index(group.cluster.as_deref());
+        let mut reached = vec![pipeline.to.as_str()];
+        let mut next = 0;
+        while let Some(topic) = reached.get(next).copied() {
+            next += 1;
+            let others = self.scenario.consumers.iter().enumerate();
+            for (_, other) in others.filter(|(j, _)| *j != i) {
+                let is_here = self.scenario.cluster_index(other.cluster.as_deref()) == here;
+                let reads = other.topics.is_empty() || other.topics.iter().any(|it| it == topic);
+                let Some(to) = other.pipeline.as_ref().filter(|_| is_here && reads) else {
+                    continue;
+                };
+                if !reached.contains(&to.to.as_str()) {
+                    reached.push(&to.to);
+                }
+            }
+        }
+        group.topics.iter().find(|it| reached.contains(&it.as_str())).cloned()
+    }
+
     /// Keys that mean nothing without a group.
     fn without_group(&mut self, i: usize, group: &Consumers) {
         let default = Consumers::default();
@@ -101,7 +130,7 @@ impl Check<'_> {
         }
     }
 
-    fn absence(&mut self, path: Vec<String>, absence: &Absence) {
+    fn absence(&mut self, path: Vec<String>, absence: &Absence, count: u16) {
         let at = |key: &str| [path.clone(), vec![key.to_owned()]].concat();
         if absence.lasts > LONGEST {
             self.impossible(at("lasts"), format!("a member is away for {LONGEST} at most"));
@@ -111,6 +140,9 @@ impl Check<'_> {
         }
         if absence.members == Some(0) {
             self.impossible(at("members"), "1 member or more goes");
+        }
+        if absence.members.is_some_and(|members| u32::from(members) > u32::from(count)) {
+            self.impossible(at("members"), format!("there are {count}"));
         }
     }
 
@@ -128,6 +160,31 @@ impl Check<'_> {
             self.unwise(path!["consumers", i, key], message.to_owned());
             self.hinted(Some("set `enable.auto.commit = false` in their properties".to_owned()));
         }
+    }
+
+    /// A member that takes longer for a poll than `max.poll.interval.ms` loses its partitions each time. If
+    /// one record takes that long, the group never settles.
+    fn pace(&mut self, i: usize, group: &Consumers) {
+        let config = group.config();
+        let (one, longest) = (group.process_time.nanos(), config.max_poll_interval.0);
+        let poll = one.saturating_mul(config.max_poll_records.into());
+        if poll <= longest {
+            return;
+        }
+        let limit = config.max_poll_interval.as_millis();
+        if one > longest {
+            let message = format!(
+                "a record takes longer than `max.poll.interval.ms={limit}`: each member leaves before \
+                 it has processed one, and the group never settles"
+            );
+            return self.impossible(path!["consumers", i, "process_time"], message);
+        }
+        let records = config.max_poll_records;
+        let message = format!(
+            "a poll returns up to `max.poll.records={records}` records, which take longer than \
+             `max.poll.interval.ms={limit}`: a member with a backlog leaves while it processes"
+        );
+        self.unwise(path!["consumers", i, "process_time"], message);
     }
 
     /// A coordinator refuses other session time-outs, so that no member ever joins.

@@ -50,7 +50,7 @@ impl Check<'_> {
         self.properties(at("controller"), &cluster.controller);
         self.properties(at("topic"), &cluster.topic);
         self.heartbeats(i, cluster);
-        self.state_log(i, cluster);
+        self.internal_topics(i, cluster);
         self.unworkable_quorum(i, cluster);
         let broker: BrokerConfig = cluster.broker.config();
         if broker.replica_fetch_backoff.0 == 0 {
@@ -96,26 +96,44 @@ impl Check<'_> {
         self.impossible(at, message);
     }
 
-    /// Refuses a replication factor of `__transaction_state` that the cluster cannot give. Kafka starts
-    /// with it, and then fails to create the topic, so that no transaction ever begins.
-    fn state_log(&mut self, i: usize, cluster: &Cluster) {
-        const FACTOR: &str = "transaction.state.log.replication.factor";
-        let factor = cluster.broker.config().transaction_log_replication_factor;
-        if factor <= u32::from(cluster.brokers) || !self.has_transactions(Some(&cluster.name)) {
+    /// Refuses replication factors of internal topics that the cluster cannot give. Kafka starts with
+    /// them, and then fails to create the topics.
+    fn internal_topics(&mut self, i: usize, cluster: &Cluster) {
+        let broker = cluster.broker.config();
+        if self.has_transactions(Some(&cluster.name)) {
+            let set = ("transaction.state.log.replication.factor", "__transaction_state");
+            let factor = broker.transaction_log_replication_factor;
+            self.internal_topic((i, cluster), set, factor, "no transaction begins");
+        }
+        if self.has_groups(Some(&cluster.name)) {
+            let set = ("offsets.topic.replication.factor", "__consumer_offsets");
+            let factor = broker.offsets_topic_replication_factor;
+            self.internal_topic((i, cluster), set, factor, "no consumer joins a group");
+        }
+    }
+
+    fn internal_topic(
+        &mut self,
+        (i, cluster): (usize, &Cluster),
+        (key, topic): (&str, &str),
+        factor: u32,
+        effect: &str,
+    ) {
+        let brokers = cluster.brokers;
+        if factor <= u32::from(brokers) {
             return;
         }
-        let at = match cluster.broker.get(FACTOR) {
-            Some(_) => path!["clusters", i, "broker", FACTOR],
+        let at = match cluster.broker.get(key) {
+            Some(_) => path!["clusters", i, "broker", key],
             None => path!["clusters", i, "brokers"],
         };
-        let brokers = cluster.brokers;
         let s = if brokers == 1 { "" } else { "s" };
         let message = format!(
-            "`{FACTOR}={factor}` with {brokers} broker{s}: Kafka cannot create `__transaction_state` \
-             (INVALID_REPLICATION_FACTOR, ReplicationControlManager), and no transaction begins"
+            "`{key}={factor}` with {brokers} broker{s}: Kafka cannot create `{topic}` \
+             (INVALID_REPLICATION_FACTOR, ReplicationControlManager), and {effect}"
         );
         self.impossible(at, message);
-        self.hinted(Some(format!("set `{FACTOR}` to {brokers} or less under `[clusters.broker]`")));
+        self.hinted(Some(format!("set `{key}` to {brokers} or less under `[clusters.broker]`")));
     }
 
     pub(super) fn topics(&mut self) {

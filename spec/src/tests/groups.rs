@@ -65,6 +65,20 @@ fn time_outs_that_no_group_works_with_are_refused() {
         heartbeat.interval.ms = 500\n[[clusters]]\n[clusters.broker]\n\
         group.min.session.timeout.ms = 1000\n";
     good(shorter);
+    let slow = "process_time = '3s'\n[consumers.properties]\n\
+        max.poll.interval.ms = 1000\nsession.timeout.ms = 6000\n";
+    assert!(refused(slow).message.contains("the group never settles"));
+    let backlog =
+        read("process_time = '100ms'\n[consumers.properties]\nmax.poll.interval.ms = 6000\n");
+    assert!(backlog.expect("it may work").1[0].message.contains("max.poll.records=500"));
+}
+
+/// `ReplicationControlManager`: the topic cannot be created, and no consumer joins.
+#[test]
+fn offsets_with_more_replicas_than_brokers_are_refused() {
+    let error = refused("[[clusters]]\n[clusters.broker]\noffsets.topic.replication.factor = 5\n");
+    assert!(error.message.contains("cannot create `__consumer_offsets`"), "{error}");
+    assert!(refused("[[clusters]]\nbrokers = 2\n[clusters.topic]\n").message.contains("factor"));
 }
 
 #[test]
@@ -95,6 +109,10 @@ fn a_pipeline_writes_to_another_topic_and_commits_in_transactions() {
     assert_eq!(group.commit(), Commit::Never);
     assert!(refused(&pipeline("orders")).message.contains("they read `orders` themselves"));
     assert!(refused(&pipeline("result")).message.contains("no topic `result`"));
+    let back = "[[consumers]]\ngroup = 'back'\ntopics = ['results']\n[consumers.properties]\n\
+        enable.auto.commit = false\n[consumers.pipeline]\nto = 'orders'\n";
+    let ring = refused(&(pipeline("results") + back));
+    assert!(ring.message.contains("come back to `orders` through other pipelines"), "{ring}");
     let aborted = "[consumers.pipeline]\nto = 'results'\naborted = '5%'\n";
     assert!(refused(aborted).message.contains("no transactions to abort"));
 }

@@ -173,8 +173,15 @@ fn mutated(history: &History, at: usize, mutation: Mutation) -> Option<History> 
                     let partition = partition?;
                     *partition = if *partition == ORDERS { OTHER } else { ORDERS };
                 }
-                Mutation::Less => *offset? -= 1,
-                _ => *epoch? += 1,
+                // Several mutations in turn may meet the ends of what a number can be.
+                Mutation::Less => {
+                    let offset = offset?;
+                    *offset = offset.saturating_sub(1);
+                }
+                _ => {
+                    let epoch = epoch?;
+                    *epoch = epoch.saturating_add(1);
+                }
             }
         }
     }

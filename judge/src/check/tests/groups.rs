@@ -373,7 +373,7 @@ fn what_a_group_had_committed_is_not_processed_again() {
 }
 
 /// A zombie goes on with the records that it was given before another member got its partition, until
-/// its next poll tells it.
+/// its next poll.
 #[test]
 fn a_zombie_may_process_what_it_has() {
     let late = |knows: bool| {

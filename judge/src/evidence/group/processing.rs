@@ -58,6 +58,9 @@ pub struct Processing {
     /// Records below the group's committed offset, or below what it has processed, that no member
     /// processed.
     pub skipped: Vec<Skipped>,
+    /// The number of records of its partitions that were neither processed nor skipped: those before
+    /// where it began, and those that it had not reached when its members ended.
+    pub not_reached: u64,
     /// Records that were processed more than once.
     pub again: Vec<Again>,
 }
@@ -88,8 +91,14 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
     for of in times.values_mut() {
         of.sort_unstable_by_key(|time| (time.at, time.event));
     }
-    let mut skipped = Vec::new();
+    let (mut skipped, mut others) = (Vec::new(), 0);
     for (partition, held) in finals.iter().enumerate() {
+        if owned(view, cluster, &group, partition) {
+            let all = view.visible(partition, held, (0, Offset::MAX)).into_iter();
+            let other =
+                all.filter(|(offset, record)| !times.contains_key(&(partition, *offset, *record)));
+            others += other.count() as u64;
+        }
         let Some((begin, frontier)) = bounds(view, cluster, &group, partition) else { continue };
         let given = given(view, cluster, &group, partition);
         for (offset, record) in view.visible(partition, held, (begin, frontier)) {
@@ -99,6 +108,7 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
             }
         }
     }
+    let not_reached = others.saturating_sub(skipped.len() as u64);
     let processed = times.len() as u64;
     let again = times.into_iter().filter(|(_, times)| times.len() > 1);
     let again = again.map(|((partition, offset, record), times)| Again {
@@ -107,7 +117,13 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
         record,
         times,
     });
-    Processing { cluster, group, processed, skipped, again: again.collect() }
+    Processing { cluster, group, processed, skipped, not_reached, again: again.collect() }
+}
+
+/// Whether a member of a group has ever owned a partition.
+fn owned(view: &View, cluster: ClusterId, group: &str, partition: usize) -> bool {
+    let joins = view.members.of_group(cluster, group).flat_map(|(_, life)| &life.joins);
+    joins.into_iter().any(|join| join.partitions.contains(&partition))
 }
 
 /// What owners of a partition that still run have been given and have not finished with: first offsets, and
