@@ -23,6 +23,14 @@ pub(super) const CORRUPTIONS: &[Corruption] = &[
         scenario: "transactional-pipeline",
         set: &[],
     },
+    // Offsets that a transaction has committed never count.
+    Corruption {
+        check: "reflected-once",
+        rule: "takes_over_offset",
+        corrupt: |rules| rules.takes_over_offset = |_| false,
+        scenario: "transactional-pipeline",
+        set: &[],
+    },
     Corruption {
         check: "group-one-owner",
         rule: "gives_up_before_join",
@@ -48,7 +56,7 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
         ),
     ),
     ("check_commit", Check("commits-of-members")),
-    ("takes_over_offset", Never(NOT_FOUND)),
+    ("takes_over_offset", Check("reflected-once")),
     ("shows_offset", Never(NOT_FOUND)),
     ("names_member", Check("reflected-once")),
     ("load_groups_to", Check("groups-as-replayed")),
