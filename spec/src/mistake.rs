@@ -17,7 +17,7 @@ pub(super) struct Mistake {
     pub(super) message: String,
     pub(super) hint: Option<String>,
     /// The key of the table being read that it concerns; its place is looked up there.
-    key: Option<String>,
+    key: Option<Box<str>>,
     pub(super) span: Option<Range<usize>>,
     /// The span of the innermost value of a table or a list that contains the mistake.
     pub(super) value: Option<Range<usize>>,
@@ -118,7 +118,7 @@ impl de::Error for Mistake {
         };
         Self {
             hint: unknown_key_hint(key, expected),
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             ..Self::new(kind, message)
         }
     }
@@ -129,7 +129,7 @@ impl de::Error for Mistake {
 
     fn duplicate_field(key: &'static str) -> Self {
         Self {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             ..Self::new(Kind::Malformed, format!("`{key}` is given twice"))
         }
     }

@@ -5,7 +5,7 @@
 //! only, or that begins without having read its log to the end.
 
 use super::{Check, Findings, Ground, GroupGround};
-use crate::evidence::group::{Commit, Group, Question};
+use crate::evidence::group::{Commit, Group, Question, Shown};
 use crate::evidence::{Moment, NONE, View};
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, CommitKind, Fact, MemberFact};
@@ -107,7 +107,7 @@ impl GroupKept {
         question: &Question,
         out: &mut Findings,
     ) {
-        let Some((_, coordinator, offsets)) = &question.shown else { return };
+        let Some(Shown { coordinator, offsets, .. }) = &question.shown else { return };
         let group = &view.groups.all()[known];
         for (partition, offset) in offsets {
             let all = self.acknowledged.get(&(known, *partition)).map_or(&[][..], Vec::as_slice);

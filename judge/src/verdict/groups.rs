@@ -187,10 +187,8 @@ pub(super) fn not_committed(case: &Case<'_>) -> Option<String> {
 /// When a member asked for the offset at which it began.
 fn asked_before(life: &Life, moved: &Moved) -> u64 {
     let mut questions = life.questions.iter().rev();
-    let its = questions.find(|it| {
-        let shown = it.shown.as_ref();
-        shown.is_some_and(|(moment, ..)| moment.at <= moved.moment.at)
-    });
+    let its = questions
+        .find(|it| it.shown.as_ref().is_some_and(|shown| shown.moment.at <= moved.moment.at));
     its.map_or(moved.moment.at, |it| it.asked.at)
 }
 

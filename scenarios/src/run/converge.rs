@@ -331,7 +331,7 @@ pub(super) fn stuck_after(config: &ConsumerConfig) -> Span {
 pub(super) fn consumers(run: &Simulation) -> impl Iterator<Item = (NodeId, &ConsumerApp)> {
     run.roster.consumers.iter().filter_map(|node| {
         match run.world.process(*node).and_then(Node::client) {
-            Some(Application::Consumer(app)) => Some((*node, app)),
+            Some(Application::Consumer(app)) => Some((*node, &**app)),
             _ => None,
         }
     })

@@ -326,7 +326,7 @@ impl MemberApp {
 
     fn stall_for(&mut self, lasts: Span) {
         match &mut self.phase {
-            Phase::Processing(_, until) => *until = *until + lasts,
+            Phase::Processing(_, until) => *until += lasts,
             _ => self.stall = self.stall.saturating_add(lasts),
         }
     }

@@ -41,13 +41,13 @@ pub enum Application {
     /// Sends records in transactions.
     Transactional(Box<TransactionalApp>),
     /// Reads during the load.
-    Consumer(ConsumerApp),
+    Consumer(Box<ConsumerApp>),
     /// Reads during the load what its group assigns to it.
     Member(Box<MemberApp>),
     /// Creates topics and requests elections.
-    Admin(AdminApp),
+    Admin(Box<AdminApp>),
     /// Reads everything back after the load.
-    Reader(ReaderApp),
+    Reader(Box<ReaderApp>),
 }
 
 /// The configuration of an application.
@@ -98,14 +98,16 @@ impl Application {
                 }
             },
             ApplicationConfig::Consumer(config) => {
-                Self::Consumer(ConsumerApp::boot(config, rules, boot, out))
+                Self::Consumer(Box::new(ConsumerApp::boot(config, rules, boot, out)))
             }
             ApplicationConfig::Member(config) => {
                 Self::Member(Box::new(MemberApp::boot(config, rules, boot, out)))
             }
-            ApplicationConfig::Admin(config) => Self::Admin(AdminApp::boot(config, boot, out)),
+            ApplicationConfig::Admin(config) => {
+                Self::Admin(Box::new(AdminApp::boot(config, boot, out)))
+            }
             ApplicationConfig::Reader(config) => {
-                Self::Reader(ReaderApp::boot(config, rules, boot, out))
+                Self::Reader(Box::new(ReaderApp::boot(config, rules, boot, out)))
             }
         }
     }

@@ -141,7 +141,7 @@ impl Pipeline {
         count: u64,
     ) -> Self {
         let (first, by) = config.producer_number;
-        let lives = u16::try_from(boot.incarnation).unwrap_or(u16::MAX);
+        let lives = boot.incarnation;
         Self {
             producer: Producer::new(&config.producer, rules, boot, bootstrap),
             config: Box::new(config.clone()),

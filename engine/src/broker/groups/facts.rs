@@ -59,7 +59,8 @@ impl State {
                 it.members = generation.map_or(Vec::new(), |it| it.members.clone());
             });
         }
-        let (offsets, pending) = self.offsets.all(committed);
+        let offsets = self.offsets.all(committed);
+        let pending = self.offsets.all_pending(committed);
         for ((group, partition), offset) in offsets {
             of(&group, &mut |it| it.offsets.push((partition.clone(), offset)));
         }

@@ -126,16 +126,24 @@ impl Offsets {
         keys
     }
 
-    /// The committed offsets of all groups, with those that wait for the marker of a producer: with all
-    /// changes, or as far as the records are committed.
-    pub(super) fn all(&self, committed: bool) -> (Vec<(Key, Offset)>, Vec<(Key, i64)>) {
+    /// The committed offsets of all groups: with all changes, or as far as the records are committed.
+    pub(super) fn all(&self, committed: bool) -> Vec<(Key, Offset)> {
         if !committed {
-            let offsets = self.committed.iter().map(|(key, it)| (key.clone(), it.value.offset));
-            return (offsets.collect(), self.pending.iter().map(|(key, _)| key.clone()).collect());
+            return self.committed.iter().map(|(key, it)| (key.clone(), it.value.offset)).collect();
         }
-        let offsets = self.committed.committed_keys().into_iter();
+        let keys = self.committed.committed_keys().into_iter();
         let of = |key: Key| self.committed.committed(&key).map(|it| (key.clone(), it.value.offset));
-        (offsets.filter_map(of).collect(), self.pending.committed_keys())
+        keys.filter_map(of).collect()
+    }
+
+    /// The offsets that wait for the marker of a producer: with all changes, or as far as the records are
+    /// committed.
+    pub(super) fn all_pending(&self, committed: bool) -> Vec<(Key, i64)> {
+        if committed {
+            self.pending.committed_keys()
+        } else {
+            self.pending.iter().map(|(key, _)| key.clone()).collect()
+        }
     }
 
     pub(super) fn commit(&mut self, offset: Offset) {

@@ -25,10 +25,8 @@ impl Groups {
         let high_watermark = partition.high_watermark();
         shard.state.commit(high_watermark);
         let mut passed = Vec::new();
-        while let Some((_, number)) =
-            shard.writes.queue.pop_front_if(|(required, _)| *required <= high_watermark)
-        {
-            passed.push(number);
+        while shard.writes.queue.front().is_some_and(|(required, _)| *required <= high_watermark) {
+            passed.extend(shard.writes.queue.pop_front().map(|(_, number)| number));
         }
         for number in passed {
             self.complete_number(index, number, Ok(()), cx);

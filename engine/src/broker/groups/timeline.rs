@@ -78,7 +78,8 @@ impl<K: Clone + Ord, V: Clone> Timeline<K, V> {
 
     /// The changes from `offset` on have not been written: takes them back.
     pub(super) fn revert(&mut self, offset: Offset) {
-        while let Some((_, key, before)) = self.replaced.pop_back_if(|(at, ..)| *at >= offset) {
+        while self.replaced.back().is_some_and(|(at, ..)| *at >= offset) {
+            let Some((_, key, before)) = self.replaced.pop_back() else { return };
             match before {
                 Some(value) => self.present.insert(key, value),
                 None => self.present.remove(&key),

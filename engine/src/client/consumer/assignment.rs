@@ -72,18 +72,14 @@ impl Consumer {
                 after.push(Assigned::new(topic, *index, stamp));
             }
         }
-        for place in 0..after.len() {
-            if after[place].has_moved {
-                after[place].has_moved = false;
-                let was_ready = ready.contains(&after[place].stamp);
-                after[place].stamp = self.stamp();
-                if was_ready {
-                    self.ready.push_back(place);
-                }
-            } else if ready.contains(&after[place].stamp) {
+        for (place, assigned) in after.iter_mut().enumerate() {
+            if ready.contains(&assigned.stamp) {
                 self.ready.push_back(place);
             }
-            let assigned = &after[place];
+            if assigned.has_moved {
+                assigned.has_moved = false;
+                assigned.stamp = self.stamp();
+            }
             self.places.add(&assigned.topic, assigned.index, place);
             if assigned.is_resolved() {
                 self.places.resolve(assigned.partition, place);

@@ -76,8 +76,19 @@ pub struct Question {
     pub number: u64,
     /// When it was asked.
     pub asked: Moment,
-    /// When the response came, from which broker, and the offsets in it.
-    pub shown: Option<(Moment, BrokerId, Vec<(usize, Option<Offset>)>)>,
+    /// The response, once it has come.
+    pub shown: Option<Shown>,
+}
+
+/// The committed offsets that a response shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// When it came.
+    pub moment: Moment,
+    /// The broker that sent it.
+    pub coordinator: BrokerId,
+    /// The partitions of the request, and what is committed for each.
+    pub offsets: Vec<(usize, Option<Offset>)>,
 }
 
 /// The position of a member moved otherwise than by reading.
@@ -178,9 +189,9 @@ impl Life {
         (from, to): (u64, u64),
     ) -> Option<Option<Offset>> {
         let shown = self.questions.iter().rev().filter_map(|it| it.shown.as_ref());
-        let mut shown = shown.filter(|(moment, ..)| (from..=to).contains(&moment.event));
-        shown.find_map(|(_, _, offsets)| {
-            offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
+        let mut shown = shown.filter(|it| (from..=to).contains(&it.moment.event));
+        shown.find_map(|it| {
+            it.offsets.iter().find(|(of, _)| *of == partition).map(|(_, offset)| *offset)
         })
     }
 
@@ -326,7 +337,7 @@ impl View {
                     offsets.iter().map(|(of, it)| (self.partition(cluster, *of), *it)).collect();
                 let questions = &mut self.members.life(&moment, group).questions;
                 if let Some(it) = questions.iter_mut().rev().find(|it| it.number == *question) {
-                    it.shown = Some((moment, *coordinator, offsets));
+                    it.shown = Some(Shown { moment, coordinator: *coordinator, offsets });
                 }
             }
             MemberFact::Processed { group, partition, from, to } => {

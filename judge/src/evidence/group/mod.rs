@@ -41,7 +41,7 @@ mod records;
 mod tests;
 
 pub use log::GenerationValue;
-pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked};
+pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked, Shown};
 pub(super) use processing::of_groups;
 pub use processing::{Again, Processing, Skipped, Time, bounds};
 pub(super) use records::OFFSETS_TOPIC;

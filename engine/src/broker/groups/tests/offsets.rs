@@ -167,14 +167,14 @@ fn offsets_expire_after_the_group_has_become_empty_and_the_group_with_them() {
     let ids = bench.stable(&["a"]);
     assert_eq!(bench.commit(&ids[0], 1, 1).0, ErrorCode::None);
     let week = Span::secs(7 * 24 * 3600);
-    bench.now = bench.now + week;
+    bench.now += week;
     let effects = bench.operate(|state, turn| state.expire(turn));
     assert!(effects.records.is_empty(), "its topics cannot be read, so it may be subscribed");
     let timeout = Timeout::Session { group: GROUP.into(), member: ids[0].as_str().into() };
     bench.operate(|state, turn| state.on_timeout(timeout, turn));
     let effects = bench.operate(|state, turn| state.expire(turn));
     assert!(effects.records.is_empty(), "the group has just become empty");
-    bench.now = bench.now + week;
+    bench.now += week;
     let effects = bench.operate(|state, turn| state.expire(turn));
     let values: Vec<Option<Vec<u8>>> = effects.records.iter().map(Record::value).collect();
     assert_eq!(values, [None, None], "the offset and the group");
@@ -186,7 +186,7 @@ fn an_offset_that_a_transaction_has_open_does_not_expire() {
     let mut bench = Bench::new();
     assert_eq!(bench.commit("", -1, 1).0, ErrorCode::None);
     assert_eq!(bench.commit_in_transaction(5, -1, 2), ErrorCode::None);
-    bench.now = bench.now + Span::secs(8 * 24 * 3600);
+    bench.now += Span::secs(8 * 24 * 3600);
     let effects = bench.operate(|state, turn| state.expire(turn));
     assert!(effects.records.is_empty());
     bench.end(5, false);
