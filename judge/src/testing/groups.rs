@@ -10,6 +10,7 @@ use engine::fact::{
 };
 use engine::ids::{Offset, TopicId, TopicPartition};
 use engine::metadata::{MetadataRecord, PartitionRecord};
+use engine::protocol::NamedPartition;
 use engine::record::BatchBuilder;
 use machine::NodeId;
 
@@ -24,9 +25,7 @@ fn id(client: u16) -> String {
 }
 
 /// `orders-0` with an offset.
-pub(crate) fn offsets_of(
-    of: &[(i32, Option<Offset>)],
-) -> Vec<((std::sync::Arc<str>, i32), Option<Offset>)> {
+pub(crate) fn offsets_of(of: &[(i32, Option<Offset>)]) -> Vec<(NamedPartition, Option<Offset>)> {
     of.iter().map(|(index, offset)| (("orders".into(), *index), *offset)).collect()
 }
 
