@@ -113,9 +113,9 @@ def brokers(port):
     return answer.number('i')
 
 
-def partition_state(port):
+def partition_state(port, topic=TOPIC):
     """Leader and ISR of partition 0, according to this broker's metadata."""
-    answer = ask(port, 3, 1, array([string(TOPIC)]))
+    answer = ask(port, 3, 1, array([string(topic)]))
     number = answer.number
     answer.array(lambda: (number('i'), answer.string(), number('i'), answer.string()))
     number('i')
@@ -126,10 +126,10 @@ def partition_state(port):
         answer.array(lambda: number('i'))
         return leader, set(answer.array(lambda: number('i')))
 
-    def topic():
+    def partitions_of():
         number('h'), answer.string(), number('b')
         return answer.array(partition)
-    partitions = answer.array(topic)[0]
+    partitions = answer.array(partitions_of)[0]
     return partitions[0] if partitions else (-1, set())
 
 
@@ -142,8 +142,8 @@ def create_topic(port, replicas, min_isr=2, topic=TOPIC):
     return answer.number('h') == 0
 
 
-def elect_preferred(port):
-    partitions = array([string(TOPIC) + int32s([0])])
+def elect_preferred(port, topic=TOPIC):
+    partitions = array([string(topic) + int32s([0])])
     ask(port, 43, 0, partitions + struct.pack('>i', 10_000))
 
 
@@ -165,14 +165,16 @@ def varint(value):
     return bytes(out) + bytes([value])
 
 
-def batch_of(values):
-    """A record batch v2 without keys, headers and producer id."""
+def batch_of(values, transaction=None):
+    """A record batch v2 without keys and headers: of the open transaction of a producer, given as its id,
+    its epoch and the sequence number of the first record, or of no producer."""
     records = b''
     for at, value in enumerate(values):
         body = b'\0' + varint(0) + varint(at) + varint(-1) + varint(len(value)) + value + varint(0)
         records += varint(len(body)) + body
     now = int(time.time() * 1000)
-    tail = struct.pack('>hiqqqhii', 0, len(values) - 1, now, now, -1, -1, -1, len(values)) + records
+    tail = struct.pack('>hiqq', 0x10 if transaction else 0, len(values) - 1, now, now)
+    tail += struct.pack('>qhii', *(transaction or (-1, -1, -1)), len(values)) + records
     head = struct.pack('>ibI', -1, 2, crc32c(tail))
     return struct.pack('>qi', 0, len(head) + len(tail)) + head + tail
 

@@ -11,6 +11,10 @@ use crate::metadata::MetadataImage;
 use crate::protocol::{
     CoordinatorType, CreatableTopic, FindCoordinatorRequest, FindCoordinatorResponse,
 };
+use machine::Span;
+
+/// The interval at which a coordinator that may not read the log of a partition yet looks again.
+pub(super) const UNTIL_OPEN: Span = Span::millis(50);
 
 /// An internal topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

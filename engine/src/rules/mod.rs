@@ -216,6 +216,8 @@ rules! {
         transaction::is_of_this_coordinator;
     /// Whether a transactional id continues to wait for a record that was not written.
     stays_pending(unwritten: transaction::Unwritten) -> bool = transaction::stays_pending;
+    /// Whether a new coordinator may read its log (FL-6).
+    may_load(open: bool) -> bool = transaction::may_load;
     /// How far a new coordinator reads its log.
     load_to(ends: transaction::LogEnds) -> Offset = transaction::load_to;
     /// Whether a coordinator that gives a partition up forgets its transactional ids (KAFKA-9307).

@@ -253,6 +253,14 @@ pub fn stays_pending(unwritten: Unwritten) -> bool {
     unwritten.to.is_complete() && unwritten.error == ErrorCode::CoordinatorNotAvailable
 }
 
+/// Whether a coordinator may read the log of a partition that its broker leads: once the ports of the
+/// broker are `open`. Before that the metadata may be of the broker's earlier life. If the broker has lost
+/// the end of the log in a power loss, what it appends would have the leader epoch of the lost records,
+/// and no truncation would find it. Kafka 4.1 reads the log at once (FL-6).
+pub fn may_load(open: bool) -> bool {
+    open
+}
+
 /// Up to where a new coordinator may read its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogEnds {

@@ -231,6 +231,7 @@ pub const BUGS: &[Bug] = &[
     },
     groups::KAFKA_18641,
     transactional::FL_5,
+    transactional::FL_6,
     transactional::KAFKA_5131,
     transactional::KAFKA_5351,
     transactional::KAFKA_9307,

@@ -162,3 +162,17 @@ pub(super) const KAFKA_13574: Bug = Bug {
     scenario: "museum-kafka-13574",
     toml: include_str!("kafka-13574.toml"),
 };
+
+/// A coordinator appends in the leader epoch of records that it has lost.
+pub(super) const FL_6: Bug = Bug {
+    id: "FL-6",
+    status: Status::OpenIn("4.1"),
+    summary: "a coordinator that is back from a power loss before its session is over goes on in the \
+              leader epoch of the records that it has lost, and its replica differs from then on",
+    source: "docs/found.md",
+    rules: &["may_load"],
+    masked_by: "",
+    apply: |it| it.may_load = rules::load_at_once,
+    scenario: "museum-fl-6",
+    toml: include_str!("fl-6.toml"),
+};

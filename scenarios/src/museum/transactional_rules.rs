@@ -68,6 +68,12 @@ pub(super) fn keep_the_epoch_while_ending(failed: FailedBatch) -> bool {
     !failed.is_completing
 }
 
+/// FL-6, as in Kafka 4.1: a coordinator reads the log of a partition as soon as metadata, be it that of
+/// the broker's earlier life, has the broker as leader.
+pub(super) fn load_at_once(_: bool) -> bool {
+    true
+}
+
 /// KAFKA-13574: every error is treated as a refusal.
 pub(super) fn take_any_error_for_a_refusal(_: ErrorCode) -> bool {
     false

@@ -11,7 +11,7 @@ use super::shards::{Loading, Read, Shard};
 use super::timers::Timers;
 use super::writes::Writes;
 use crate::broker::context::Cx;
-use crate::broker::internal_topics::Internal;
+use crate::broker::internal_topics::{Internal, UNTIL_OPEN};
 use crate::broker::replicas::Partitions;
 use crate::fact::Fact;
 use crate::ids::{LeaderEpoch, TopicPartition};
@@ -82,10 +82,15 @@ impl Groups {
         }
     }
 
-    /// Reads the log of a partition, to its end.
+    /// Reads the log of a partition, once the ports of the broker are open, to its end.
     pub(super) fn load(&mut self, index: i32, replicas: &mut Partitions, cx: &mut Cx<'_>) {
         let Some(loading) = self.shards.loading.get(&index) else { return };
         let (partition, began) = (loading.partition, loading.began);
+        if !cx.context.rules.may_load(cx.io.out, cx.context.serving) {
+            let timer = Timer::Broker(BrokerTimer::Group(GroupTimer::Load(index)));
+            cx.io.out.set_timer(timer, cx.io.now.mono + UNTIL_OPEN);
+            return;
+        }
         match read(partition, replicas, cx) {
             Some(read) => {
                 if let Some(loading) = self.shards.loading.get_mut(&index) {

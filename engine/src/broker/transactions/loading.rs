@@ -10,7 +10,7 @@ use super::shards::{Loading, Shard};
 use super::state::{Entry, TransactionMetadata};
 use super::{Services, Transactions, level};
 use crate::broker::context::Cx;
-use crate::broker::internal_topics::Internal;
+use crate::broker::internal_topics::{Internal, UNTIL_OPEN};
 use crate::fact::Fact;
 use crate::ids::{LeaderEpoch, TopicPartition, TransactionalId};
 use crate::reach::Reach;
@@ -18,11 +18,7 @@ use crate::record::{Batch, records};
 use crate::rules::transaction::LogEnds;
 use crate::timer::{BrokerTimer, Timer, TransactionTimer};
 use bytes::Bytes;
-use machine::Span;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The interval at which a broker whose ports are closed looks whether it can load a partition.
-const UNTIL_OPEN: Span = Span::millis(50);
 
 /// The transactional ids in a log, with their last state.
 type Entries = BTreeMap<TransactionalId, Entry>;
@@ -82,13 +78,10 @@ impl Transactions {
         }
     }
 
-    /// Reads the log of a partition, once the ports of the broker are open. Before that, the metadata
-    /// may be that of the broker's earlier life, in which it led the partition. Kafka loads at once,
-    /// and aborts overdue transactions in a log that lost its end in a power loss, in the leader epoch
-    /// that the lost records had: the replicas differ for good (oddity O27).
+    /// Reads the log of a partition, once the ports of the broker are open.
     pub(super) fn load(&mut self, index: i32, services: &mut Services<'_>, cx: &mut Cx<'_>) {
         let Some(loading) = self.shards.loading.get_mut(&index) else { return };
-        if !cx.context.serving {
+        if !cx.context.rules.may_load(cx.io.out, cx.context.serving) {
             let timer = Timer::Broker(BrokerTimer::Transaction(TransactionTimer::Load(index)));
             cx.io.out.set_timer(timer, cx.io.now.mono + UNTIL_OPEN);
             return;
