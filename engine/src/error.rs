@@ -118,6 +118,10 @@ error_codes! {
     105 TransactionalIdNotFound "TRANSACTIONAL_ID_NOT_FOUND" false false "the coordinator does not know the transactional id"
     107 IneligibleReplica "INELIGIBLE_REPLICA" false false "a proposed in-sync replica is fenced, leaving or of an older life"
     108 NewLeaderElected "NEW_LEADER_ELECTED" false false "the change was applied and moved leadership away"
+    110 FencedMemberEpoch "FENCED_MEMBER_EPOCH" false false "the epoch is not the one of the member, which has to give everything up and join again"
+    111 UnreleasedInstanceId "UNRELEASED_INSTANCE_ID" false false "another member has the group instance id and has not left"
+    112 UnsupportedAssignor "UNSUPPORTED_ASSIGNOR" false false "the coordinator has no such assignor"
+    113 StaleMemberEpoch "STALE_MEMBER_EPOCH" false false "the member has another epoch by now"
     119 InvalidRegistration "INVALID_REGISTRATION" false false "the registration is not possible as it is"
     120 TransactionAbortable "TRANSACTION_ABORTABLE" false false "the transaction has to be aborted"
 }

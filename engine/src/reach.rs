@@ -194,6 +194,8 @@ reaches! {
     OffsetUnstable = "offset_unstable",
     /// A committed offset expired (KIP-211).
     OffsetExpired = "offset_expired",
+    /// A heartbeat of a member was refused: its epoch is another one (KIP-848).
+    MemberEpochFenced = "member_epoch_fenced",
     /// A broker took over groups that another one had coordinated, or itself before a restart.
     GroupsTakenOver = "groups_taken_over",
     /// A member left its group because its application did not poll in time (KIP-62).

@@ -40,6 +40,14 @@ pub(crate) fn put_compact_string(to: &mut Vec<u8>, text: &str) {
     to.extend(text.as_bytes());
 }
 
+/// A string that may be null, of a flexible version.
+pub(crate) fn put_compact_nullable_string(to: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => put_compact_string(to, text),
+        None => put_unsigned(to, 0),
+    }
+}
+
 pub(crate) fn put_unsigned(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         to.push(value as u8 | 0x80);
@@ -85,6 +93,16 @@ pub(crate) fn take_nullable_string(from: &mut &[u8]) -> Result<Option<Arc<str>>,
 pub(crate) fn take_compact_string(from: &mut &[u8]) -> Result<Arc<str>, Malformed> {
     let length = take_unsigned(from)? as i64 - 1;
     take_text(from, length)
+}
+
+/// A string that may be null, of a flexible version.
+pub(crate) fn take_compact_nullable_string(
+    from: &mut &[u8],
+) -> Result<Option<Arc<str>>, Malformed> {
+    match take_unsigned(from)? {
+        0 => Ok(None),
+        length => take_text(from, length as i64 - 1).map(Some),
+    }
 }
 
 /// Bytes of a version that is not flexible.

@@ -425,6 +425,8 @@ fn owner_of(body: &Response) -> Owner {
         | Response::DescribeGroups(_)
         | Response::ListGroups(_)
         | Response::DeleteGroups(_)
+        | Response::ConsumerGroupHeartbeat(_)
+        | Response::ConsumerGroupDescribe(_)
         | Response::OffsetCommit(_)
         | Response::OffsetFetch(_)
         | Response::OffsetDelete(_)

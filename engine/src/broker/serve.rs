@@ -207,6 +207,12 @@ fn serve_groups(
         Request::ListGroups(request) => {
             Served::Response(groups.list(&request, replicas, cx).into())
         }
+        Request::ConsumerGroupHeartbeat(request) => {
+            groups.consumer_heartbeat(reply, &request, replicas, cx)?
+        }
+        Request::ConsumerGroupDescribe(request) => {
+            Served::Response(groups.describe_consumers(&request, replicas, cx).into())
+        }
         // Requests for controllers.
         Request::AlterPartition(_)
         | Request::BrokerRegistration(_)

@@ -1,8 +1,10 @@
 //! Configuration: each field has the name and the default of a Kafka property (release 4.1).
 
+mod group;
 mod property;
 mod tables;
 
+pub use group::{MigrationPolicy, ServerAssignor, ServerAssignors};
 pub use property::{
     Acks, Assignor, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
     PropertyError, Reset, TransactionVersion, TransactionalIdProperty,

@@ -105,6 +105,8 @@ macro_rules! choice_property {
     };
 }
 
+pub(super) use choice_property;
+
 choice_property! {
     /// The replicas that need a record before the leader responds to the producer's request.
     Acks "0, 1 or all" {

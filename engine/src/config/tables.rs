@@ -1,5 +1,6 @@
 //! The tables of properties.
 
+use super::group::{MigrationPolicy, ServerAssignors};
 use super::property::{
     Acks, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
     PropertyError, Reset, TransactionVersion, TransactionalIdProperty,
@@ -193,6 +194,17 @@ properties! {
         "group.max.session.timeout.ms" group_max_session_timeout: Span = Span::secs(1800);
         /// how many members a group may have.
         "group.max.size" group_max_size: u32 = i32::MAX as u32;
+        /// how long a member of the consumer protocol may be silent (KIP-848).
+        "group.consumer.session.timeout.ms" consumer_session_timeout: Span = Span::secs(45);
+        /// how often such a member sends a heartbeat.
+        "group.consumer.heartbeat.interval.ms" consumer_heartbeat_interval: Span = Span::secs(5);
+        /// how many members a group of the consumer protocol may have.
+        "group.consumer.max.size" consumer_group_max_size: u32 = i32::MAX as u32;
+        /// the assignors that its members may name, the default first.
+        "group.consumer.assignors" consumer_assignors: ServerAssignors = ServerAssignors::default();
+        /// which groups with members may go from one protocol to the other.
+        "group.consumer.migration.policy" consumer_migration_policy: MigrationPolicy =
+            MigrationPolicy::Bidirectional;
         /// how long the controller may not know of a failed log directory before the broker stops.
         "log.dir.failure.timeout.ms" log_dir_failure_timeout: Span = Span::secs(30);
     }

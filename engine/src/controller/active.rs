@@ -195,6 +195,8 @@ impl Active {
             | Request::DescribeGroups(_)
             | Request::ListGroups(_)
             | Request::DeleteGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_)
             | Request::OffsetCommit(_)
             | Request::OffsetFetch(_)
             | Request::OffsetDelete(_)

@@ -192,4 +192,6 @@ apis! {
     TxnOffsetCommit      28 (0, 5)  Broker     TxnOffsetCommitRequest      TxnOffsetCommitResponse
     DeleteGroups         42 (0, 2)  Broker     DeleteGroupsRequest         DeleteGroupsResponse
     OffsetDelete         47 (0, 0)  Broker     OffsetDeleteRequest         OffsetDeleteResponse
+    ConsumerGroupHeartbeat 68 (0, 1) Broker    ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse
+    ConsumerGroupDescribe 69 (0, 1) Broker     ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse
 }

@@ -60,6 +60,8 @@ impl Response {
             Self::DescribeGroups(it) => check(it.error),
             Self::ListGroups(it) => check(it.error),
             Self::DeleteGroups(it) => check(it.error),
+            Self::ConsumerGroupHeartbeat(it) => check(it.error),
+            Self::ConsumerGroupDescribe(it) => check(it.error),
             Self::AddOffsetsToTxn(it) => check(it.error),
             Self::FindCoordinator(it) => check(it.error),
             Self::ApiVersions(it) => check(it.error),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
-/// The state of a group of the classic protocol (`ClassicGroupState`).
+/// The state of a group (`ClassicGroupState`, `ConsumerGroupState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupState {
     /// It has no members. It may have offsets.
@@ -19,6 +19,11 @@ pub enum GroupState {
     CompletingRebalance,
     /// All members have their assignment.
     Stable,
+    /// The target assignment has to be computed again. The consumer protocol has this state and the next
+    /// one in place of both rebalances.
+    Assigning,
+    /// Some member has not come to its target assignment.
+    Reconciling,
     /// There is no such group.
     Dead,
 }
@@ -28,6 +33,8 @@ pub enum GroupState {
 pub enum GroupType {
     /// JoinGroup, SyncGroup, Heartbeat.
     Classic,
+    /// ConsumerGroupHeartbeat (KIP-848).
+    Consumer,
 }
 
 /// Requests the members of a group from its coordinator. Kafka's request names several groups.
@@ -123,6 +130,8 @@ impl GroupState {
         Self::PreparingRebalance,
         Self::CompletingRebalance,
         Self::Stable,
+        Self::Assigning,
+        Self::Reconciling,
         Self::Dead,
     ];
 
@@ -133,6 +142,8 @@ impl GroupState {
             Self::PreparingRebalance => "PreparingRebalance",
             Self::CompletingRebalance => "CompletingRebalance",
             Self::Stable => "Stable",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
             Self::Dead => "Dead",
         }
     }
@@ -146,12 +157,13 @@ impl fmt::Display for GroupState {
 
 impl GroupType {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Classic];
+    pub const ALL: &'static [Self] = &[Self::Classic, Self::Consumer];
 
     /// Its name in the protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
+            Self::Consumer => "consumer",
         }
     }
 }

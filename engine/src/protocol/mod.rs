@@ -7,6 +7,7 @@
 mod admin;
 mod api;
 mod broker;
+mod consumer_groups;
 mod coordinator;
 mod data;
 mod describe;
@@ -30,6 +31,10 @@ pub use broker::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, BrokerState,
+};
+pub use consumer_groups::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, DescribedConsumer, OwnedPartitions,
 };
 pub use coordinator::{
     ApiVersionsRequest, ApiVersionsResponse, CoordinatorType, FindCoordinatorRequest,

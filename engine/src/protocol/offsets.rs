@@ -58,6 +58,10 @@ pub struct OffsetFetchRequest {
     pub group: GroupId,
     /// The partitions; `None`: all that have an offset.
     pub partitions: Option<Vec<NamedPartition>>,
+    /// The member of the consumer protocol; `None`: the request names none.
+    pub member: Option<MemberId>,
+    /// Its epoch; -1: none.
+    pub epoch: i32,
     /// Whether to refuse a partition for which a transaction has an offset that is neither committed nor
     /// aborted (KIP-447).
     pub require_stable: bool,

@@ -1,4 +1,5 @@
-//! Groups of consumers: which commits count, and which offsets are shown (KIP-62, KIP-345, KIP-447).
+//! Groups of consumers: which commits count, and which offsets are shown (KIP-62, KIP-345, KIP-447),
+//! and how members of the consumer protocol are fenced (KIP-848).
 
 use crate::error::ErrorCode;
 use crate::ids::Offset;
@@ -118,4 +119,83 @@ pub fn shows_offset(fetched: Fetched) -> bool {
 /// may be committed later.
 pub fn load_to(ends: LogEnds) -> Offset {
     ends.log_end
+}
+
+/// A heartbeat of a member of the consumer protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The epoch of the request.
+    pub received: i32,
+    /// The epoch of the member.
+    pub present: i32,
+    /// The epoch that it had before.
+    pub previous: i32,
+    /// The request says what the member owns, and all of that is assigned to it.
+    pub owns_only_assigned: bool,
+}
+
+/// Whether a heartbeat is of the present epoch of a member. That of the epoch before is accepted as long as
+/// the member owns nothing that it is not to own: the response with the present epoch may have been lost
+/// (KIP-848).
+pub fn check_member_epoch(beat: Beat) -> Result<(), ErrorCode> {
+    let Beat { received, present, previous, owns_only_assigned } = beat;
+    let is_previous = received < present && received == previous && owns_only_assigned;
+    if received == present || is_previous { Ok(()) } else { Err(ErrorCode::FencedMemberEpoch) }
+}
+
+/// A commit of offsets beside a group of the consumer protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberCommit {
+    /// The group has members.
+    pub has_members: bool,
+    /// The epoch of the request; negative: none.
+    pub epoch: i32,
+    /// The epoch of the member that the request names; `None`: there is no such member.
+    pub present: Option<i32>,
+    /// The member speaks the classic protocol.
+    pub is_classic: bool,
+    /// The request names a member, an instance or an epoch.
+    pub is_named: bool,
+    /// It is part of a transaction.
+    pub is_transactional: bool,
+    /// The version of the request knows epochs of members.
+    pub knows_epochs: bool,
+}
+
+/// Whether a group of the consumer protocol accepts a commit of offsets: from a member with its present
+/// epoch, from outside of the protocol while the group has no members, or with a transaction that names
+/// no member (KIP-848).
+pub fn check_member_commit(commit: MemberCommit) -> Result<(), ErrorCode> {
+    if commit.epoch < 0 && !commit.has_members {
+        return Ok(());
+    }
+    if commit.is_transactional && !commit.is_named {
+        return Ok(());
+    }
+    let present = commit.present.ok_or(ErrorCode::UnknownMemberId)?;
+    if !commit.is_transactional && !commit.is_classic && !commit.knows_epochs {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    if commit.epoch == present {
+        return Ok(());
+    }
+    match commit.is_classic || commit.is_transactional {
+        true => Err(ErrorCode::IllegalGeneration),
+        false => Err(ErrorCode::StaleMemberEpoch),
+    }
+}
+
+/// A partition of the target assignment of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// A member owns it, or has still to give it up.
+    pub is_owned: bool,
+    /// That member is the one whose target it is in.
+    pub is_own: bool,
+}
+
+/// Whether a member gets a partition of its target assignment: not before every other member has given it
+/// up (KIP-848).
+pub fn may_assign_partition(release: Release) -> bool {
+    !release.is_owned || release.is_own
 }

@@ -293,6 +293,13 @@ rules! {
     keeps_member_id(error: ErrorCode) -> bool = member::keeps_member_id;
     /// Whether a producer names the member whose offsets it commits (KIP-447).
     names_member(generation: i32) -> bool = member::names_member;
+    /// Whether a heartbeat is of the present epoch of a member (KIP-848).
+    check_member_epoch(beat: group::Beat) -> Result<(), ErrorCode> = group::check_member_epoch;
+    /// Whether a group of the consumer protocol accepts a commit of offsets (KIP-848).
+    check_member_commit(commit: group::MemberCommit) -> Result<(), ErrorCode> =
+        group::check_member_commit;
+    /// Whether a member gets a partition of its target assignment (KIP-848).
+    may_assign_partition(release: group::Release) -> bool = group::may_assign_partition;
 }
 
 /// The rules that a process follows, and the rules with which they are compared.

@@ -1,8 +1,8 @@
 //! Operations on committed offsets: OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete,
 //! DeleteGroups, and what expires (`OffsetMetadataManager`; KIP-211, KIP-447, KIP-496).
 
-use super::classic::ClassicGroup;
 use super::effects::{Answer, Turn};
+use super::group::Group;
 use super::offsets::{Key, Written};
 use super::record::{OffsetValue, Record};
 use super::shard::State;
@@ -18,7 +18,7 @@ use crate::protocol::{
     TxnOffsetCommitResponse,
 };
 use crate::reach::Reach;
-use crate::rules::group::{Commit, Fetched};
+use crate::rules::group::{Commit, Fetched, MemberCommit};
 
 /// What a response has for a partition without a committed offset.
 const NO_OFFSET: i64 = -1;
@@ -29,6 +29,8 @@ struct Committer<'a> {
     instance: Option<&'a GroupInstanceId>,
     generation: i32,
     is_transactional: bool,
+    /// The version of the request knows epochs of members.
+    knows_epochs: bool,
 }
 
 /// The outcome of each partition of a request.
@@ -57,13 +59,16 @@ impl State {
             instance: request.instance.as_ref(),
             generation: request.generation,
             is_transactional: false,
+            knows_epochs: request.version >= OffsetCommitRequest::KNOWS_MISSING_GROUPS,
         };
         let group = self.group_or_new(id, turn);
         if let Err(error) = check(group, &committer, turn) {
             let partitions = refused(&request.offsets, unknown, error);
             return turn.respond(reply, OffsetCommitResponse { partitions });
         }
-        if matches!(group.state(), GroupState::Stable | GroupState::PreparingRebalance) {
+        if let Group::Classic(group) = group
+            && matches!(group.state(), GroupState::Stable | GroupState::PreparingRebalance)
+        {
             group.keep_session(&request.member, turn);
         }
         let expire_ms = request.retention_ms.map(|retention_ms| turn.now_ms() + retention_ms);
@@ -86,6 +91,7 @@ impl State {
             instance: request.instance.as_ref(),
             generation: request.generation,
             is_transactional: true,
+            knows_epochs: false,
         };
         let checked = match self.groups.get(id) {
             None if request.generation >= 0 => Err(ErrorCode::IllegalGeneration),
@@ -112,6 +118,11 @@ impl State {
             true => self.groups.get(id),
             false => self.groups.committed(id),
         };
+        if let Some(Group::Consumer(group)) = group
+            && let Err(error) = group.check_fetch(request.member.as_ref(), request.epoch)
+        {
+            return OffsetFetchResponse { error, offsets: Vec::new() };
+        }
         let exists = group.is_some_and(|group| group.state() != GroupState::Dead);
         let keys: Vec<Key> = match &request.partitions {
             Some(partitions) => partitions.iter().map(|it| (id.clone(), it.clone())).collect(),
@@ -169,7 +180,7 @@ impl State {
         let Some(group) = group else {
             return turn.respond(reply, refused(ErrorCode::GroupIdNotFound));
         };
-        if group.state() != GroupState::Empty && !group.is_of_consumers() {
+        if !group.allows_deletion_of_offsets() {
             return turn.respond(reply, refused(ErrorCode::NonEmptyGroup));
         }
         let mut partitions = Outcomes::new();
@@ -199,15 +210,18 @@ impl State {
         turn: &mut Turn<'_>,
     ) {
         let id = &request.group;
-        let error = match self.groups.get(id).map(ClassicGroup::state) {
-            None | Some(GroupState::Dead) => ErrorCode::GroupIdNotFound,
-            Some(GroupState::Empty) => {
-                let keys = self.offsets.all_of_group(id);
-                turn.effects.records.extend(keys.into_iter().map(tombstone));
-                turn.effects.records.push(Record::Group { group: id.clone(), value: None });
-                ErrorCode::None
-            }
-            Some(_) => ErrorCode::NonEmptyGroup,
+        let error = match self.groups.get(id) {
+            None => ErrorCode::GroupIdNotFound,
+            Some(group) => match group.state() {
+                GroupState::Dead => ErrorCode::GroupIdNotFound,
+                GroupState::Empty => {
+                    let keys = self.offsets.all_of_group(id);
+                    turn.effects.records.extend(keys.into_iter().map(tombstone));
+                    turn.effects.records.extend(tombstones(id, group));
+                    ErrorCode::None
+                }
+                _ => ErrorCode::NonEmptyGroup,
+            },
         };
         let response = DeleteGroupsResponse { error };
         turn.effects.answer = Some(Answer::Response(reply, response.into()));
@@ -229,27 +243,47 @@ impl State {
                 }
             }
             if all && group.state() == GroupState::Empty {
-                turn.effects.records.push(Record::Group { group: id.clone(), value: None });
+                turn.effects.records.extend(tombstones(id, group));
             }
         }
     }
 }
 
-fn check(
-    group: &ClassicGroup,
-    committer: &Committer<'_>,
-    turn: &mut Turn<'_>,
-) -> Result<(), ErrorCode> {
-    let Committer { member, instance, generation, is_transactional } = *committer;
+/// The tombstones of a group without members.
+fn tombstones(id: &GroupId, group: &Group) -> Vec<Record> {
+    match group {
+        Group::Classic(_) => vec![Record::Group { group: id.clone(), value: None }],
+        Group::Consumer(group) => group.tombstones(),
+    }
+}
+
+fn check(group: &Group, committer: &Committer<'_>, turn: &mut Turn<'_>) -> Result<(), ErrorCode> {
+    let Committer { member, instance, generation, is_transactional, knows_epochs } = *committer;
     let names_member = !member.is_empty() || instance.is_some();
-    let commit = Commit {
-        state: group.state(),
-        generation,
-        present: group.generation(),
-        named: names_member.then(|| group.named(member, instance)),
-        is_transactional,
+    let checked = match group {
+        Group::Classic(group) => {
+            let commit = Commit {
+                state: group.state(),
+                generation,
+                present: group.generation(),
+                named: names_member.then(|| group.named(member, instance)),
+                is_transactional,
+            };
+            turn.rules.check_commit(turn.out, commit)
+        }
+        Group::Consumer(group) => {
+            let commit = MemberCommit {
+                has_members: false,
+                epoch: generation,
+                present: None,
+                is_classic: false,
+                is_named: names_member || generation != -1,
+                is_transactional,
+                knows_epochs,
+            };
+            turn.rules.check_member_commit(turn.out, group.commit_of(member, commit))
+        }
     };
-    let checked = turn.rules.check_commit(turn.out, commit);
     if checked.is_err() {
         turn.out.observe(Fact::Reached(Reach::CommitFenced));
     }
@@ -322,15 +356,20 @@ fn tombstone((group, partition): Key) -> Record {
 
 /// Whether an offset is too old: since the group has no members, or, without a protocol that says who is
 /// subscribed, since the commit (KIP-211).
-fn has_expired(group: &ClassicGroup, key: &Key, written: &Written, turn: &Turn<'_>) -> bool {
+fn has_expired(group: &Group, key: &Key, written: &Written, turn: &Turn<'_>) -> bool {
     let commit_ms = written.value.commit_ms;
-    let since_ms = match (group.protocol_type(), group.state()) {
-        (None, _) => commit_ms,
-        (Some(_), GroupState::Empty) => group.state_ms().unwrap_or(commit_ms),
-        (Some(_), GroupState::Stable) if group.is_of_consumers() && group.knows_topics() => {
-            commit_ms
-        }
-        _ => return false,
+    let since_ms = match group {
+        Group::Consumer(_) => commit_ms,
+        Group::Classic(classic) => match (classic.protocol_type(), classic.state()) {
+            (None, _) => commit_ms,
+            (Some(_), GroupState::Empty) => classic.state_ms().unwrap_or(commit_ms),
+            (Some(_), GroupState::Stable)
+                if classic.is_of_consumers() && classic.knows_topics() =>
+            {
+                commit_ms
+            }
+            _ => return false,
+        },
     };
     if group.is_subscribed_to(&key.1.0) {
         return false;

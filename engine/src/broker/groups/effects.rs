@@ -1,7 +1,8 @@
 //! What an operation on groups brings about, beside the change of the groups themselves.
 
+use super::consumer::Joined;
 use super::record::Record;
-use super::timers::{Key, Timeout};
+use super::timers::{Key, MemberTimer, Timeout};
 use crate::Outbox;
 use crate::broker::requests::Reply;
 use crate::client::random::Random;
@@ -9,7 +10,10 @@ use crate::config::BrokerConfig;
 use crate::error::ErrorCode;
 use crate::fact::{Fact, GroupFact};
 use crate::ids::{GroupId, GroupInstanceId, LeaderEpoch, MemberId, TopicPartition};
-use crate::protocol::{JoinGroupResponse, Response, SyncGroupResponse};
+use crate::metadata::MetadataImage;
+use crate::protocol::{
+    ConsumerGroupHeartbeatResponse, JoinGroupResponse, Response, SyncGroupResponse,
+};
 use crate::rules::Rulebook;
 use bytes::Bytes;
 use machine::{Now, Span};
@@ -26,6 +30,8 @@ pub(super) struct Turn<'a> {
     pub(super) partition: TopicPartition,
     /// The coordinator epoch.
     pub(super) epoch: LeaderEpoch,
+    /// The metadata of the cluster.
+    pub(super) image: &'a MetadataImage,
     /// The offset of the next record.
     pub(super) next_offset: i64,
     pub(super) effects: Effects,
@@ -53,6 +59,8 @@ pub(super) struct Effects {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SetTimer {
     Set(Timeout, Span),
+    /// If it is not set.
+    SetIfAbsent(Timeout, Span),
     Cancel(Key),
 }
 
@@ -63,6 +71,8 @@ pub(super) enum After {
     Assigned { group: GroupId, generation: i32, assignments: BTreeMap<MemberId, Bytes> },
     /// A static member has been replaced.
     Replaced(Box<Replaced>),
+    /// A member of the classic protocol is in a group of the consumer protocol.
+    JoinedConsumers(Joined),
 }
 
 /// A static member that has been replaced while its group was stable.
@@ -119,6 +129,17 @@ impl Turn<'_> {
 
     pub(super) fn set_timer(&mut self, timeout: Timeout, after: Span) {
         self.effects.timers.push(SetTimer::Set(timeout, after));
+    }
+
+    pub(super) fn set_timer_if_absent(
+        &mut self,
+        group: GroupId,
+        member: MemberId,
+        timer: MemberTimer,
+        after: Span,
+    ) {
+        let timeout = Timeout::Member { group, member, timer };
+        self.effects.timers.push(SetTimer::SetIfAbsent(timeout, after));
     }
 
     pub(super) fn cancel_timer(&mut self, key: Key) {
@@ -182,6 +203,11 @@ fn refusal(response: Response, error: ErrorCode) -> Response {
         Response::DeleteGroups(mut it) => {
             it.error = error;
             it.into()
+        }
+        Response::JoinGroup(_) => JoinGroupResponse::refused(error, "".into()).into(),
+        Response::SyncGroup(_) => SyncGroupResponse::refused(error).into(),
+        Response::ConsumerGroupHeartbeat(_) => {
+            ConsumerGroupHeartbeatResponse::refused(error).into()
         }
         other => other,
     }

@@ -38,11 +38,11 @@
 //! - An offset of a transaction is committed when its marker comes, and not later than a plain commit
 //!   that was written after it.
 //!
-//! Groups of the classic protocol are the only type so far (`classic/`).
+//! A group of the consumer protocol (KIP-848) has states and invariants of its own (`consumer/`).
 //!
 //! | file | idea |
 //! |---|---|
-//! | `classic/` | a group of the classic protocol; no I/O |
+//! | `group.rs`, `classic/`, `consumer/` | a group of either protocol; no I/O |
 //! | `offsets.rs`, `timeline.rs` | committed offsets, and those of open transactions |
 //! | `record.rs` | the records of `__consumer_offsets` |
 //! | `shard.rs`, `commits.rs` | operations on the groups of one partition, and their effects (`effects.rs`) |
@@ -53,9 +53,11 @@
 
 mod classic;
 mod commits;
+mod consumer;
 mod describe;
 mod effects;
 mod facts;
+mod group;
 mod loading;
 mod markers;
 mod offsets;
@@ -118,6 +120,8 @@ impl Groups {
             Request::OffsetDelete(request) => &request.group,
             Request::DescribeGroups(request) => &request.group,
             Request::DeleteGroups(request) => &request.group,
+            Request::ConsumerGroupHeartbeat(request) => &request.group,
+            Request::ConsumerGroupDescribe(request) => &request.group,
             Request::ListGroups(_) => {
                 locks.extend(self.shards.loaded.values().map(|shard| shard.partition));
                 return;

@@ -150,15 +150,16 @@ pub(super) fn follow(
 ) {
     match after {
         After::Assigned { group: id, generation, assignments } => {
-            if let Some(group) = state.groups.get_mut(&id) {
+            if let Some(group) = state.classic(&id) {
                 group.on_assigned(generation, &assignments, outcome, turn);
             }
         }
         After::Replaced(replaced) => {
-            if let Some(group) = state.groups.get_mut(&replaced.group) {
+            if let Some(group) = state.classic(&replaced.group) {
                 group.on_replaced(*replaced, outcome, turn);
             }
         }
+        After::JoinedConsumers(joined) => state.on_classic_joined(joined, outcome, turn),
     }
 }
 

@@ -6,8 +6,9 @@
 //! | offset | type i16 = 1, group, topic, partition i32 | version i16 = 4: offset i64, leader epoch i32, metadata, commit time i64, tagged fields (flexible); version 1 if the request has said how long the offset is kept: offset, metadata, commit time, expire time |
 //! | group | type i16 = 2, group | version i16 = 3: protocol type, generation i32, protocol, leader, time of the state i64, members |
 //!
-//! A record without a value is a tombstone. Types that a reader does not know are skipped.
+//! Those of the consumer protocol are in `consumer/record.rs`. A record without a value is a tombstone. Types that a reader does not know are skipped.
 
+use super::consumer::ConsumerRecord;
 use crate::broker::fields::{
     Malformed, put_bytes, put_compact_string, put_nullable_string, put_string, put_unsigned,
     take_bytes, take_compact_string, take_i16, take_i32, take_i64, take_nullable_string,
@@ -31,6 +32,8 @@ pub(super) enum Record {
     Offset { group: GroupId, partition: NamedPartition, value: Option<OffsetValue> },
     /// The generation of a group of the classic protocol; `None`: there is no such group any more.
     Group { group: GroupId, value: Option<GroupValue> },
+    /// What a group of the consumer protocol is.
+    Consumer { group: GroupId, record: ConsumerRecord },
 }
 
 /// A committed offset.
@@ -88,6 +91,7 @@ impl Record {
                 put_string(&mut key, group);
                 key
             }
+            Self::Consumer { group, record } => record.key(group),
         }
     }
 
@@ -96,6 +100,7 @@ impl Record {
         match self {
             Self::Offset { value, .. } => value.as_ref().map(OffsetValue::bytes),
             Self::Group { value, .. } => value.as_ref().map(GroupValue::bytes),
+            Self::Consumer { record, .. } => record.value(),
         }
     }
 
@@ -112,7 +117,10 @@ impl Record {
                 let group = take_string(key)?;
                 Some(Self::Group { group, value: value.map(GroupValue::read).transpose()? })
             }
-            _ => None,
+            kind => {
+                let read = ConsumerRecord::read(kind, key, value)?;
+                read.map(|(group, record)| Self::Consumer { group, record })
+            }
         })
     }
 }

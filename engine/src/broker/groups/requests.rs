@@ -12,11 +12,13 @@ use crate::broker::requests::{Reply, Served};
 use crate::error::ErrorCode;
 use crate::ids::{GroupId, TopicPartition};
 use crate::protocol::{
-    DeleteGroupsRequest, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, NamedPartition, OffsetCommitRequest, OffsetDeleteRequest,
-    OffsetDeleteResponse, OffsetFetchRequest, Request, SyncGroupRequest, TxnOffsetCommitRequest,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DeleteGroupsRequest,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    NamedPartition, OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, Request, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use machine::{Halt, Span};
+use std::sync::Arc;
 
 impl Groups {
     /// The index of the partition that a group belongs to, if it is coordinated here.
@@ -135,6 +137,28 @@ impl Groups {
         }
     }
 
+    /// A member of the consumer protocol joins, is alive, or leaves.
+    pub(in crate::broker) fn consumer_heartbeat(
+        &mut self,
+        reply: Reply,
+        request: &ConsumerGroupHeartbeatRequest,
+        replicas: &mut Partitions,
+        cx: &mut Cx<'_>,
+    ) -> Result<Served, Halt> {
+        let refused =
+            |error| Ok(Served::Response(ConsumerGroupHeartbeatResponse::refused(error).into()));
+        if let Err(error) = check_heartbeat(request, cx) {
+            return refused(error);
+        }
+        let host = format!("/node-{}", reply.conn.opener());
+        match self.index_of(&request.group, cx) {
+            Ok(index) => self.park_and_operate(index, reply, replicas, cx, |state, turn| {
+                state.consumer_heartbeat(request, &host, reply, turn);
+            }),
+            Err(error) => refused(error),
+        }
+    }
+
     /// Commits offsets for a group, or for a consumer that is not in one.
     pub(in crate::broker) fn commit_offsets(
         &mut self,
@@ -180,6 +204,9 @@ impl Groups {
         };
         self.park_and_operate(index, reply, replicas, cx, |state, turn| {
             let response = state.fetch_offsets(request, turn);
+            if !response.error.is_none() {
+                return turn.respond(reply, response);
+            }
             let fact = state.served(request, &response, turn);
             if request.require_stable {
                 turn.effects.fact = Some(fact);
@@ -298,6 +325,37 @@ pub(in crate::broker) fn refused_offsets(
         *code = ErrorCode::UnknownTopicOrPartition;
     }
     response
+}
+
+/// What a heartbeat has to say, and what it may not say
+/// (`throwIfConsumerGroupHeartbeatRequestIsInvalid`).
+fn check_heartbeat(request: &ConsumerGroupHeartbeatRequest, cx: &Cx<'_>) -> Result<(), ErrorCode> {
+    let names_itself = request.version >= ConsumerGroupHeartbeatRequest::REQUIRES_ID
+        || request.epoch > 0
+        || request.epoch == -1;
+    let is_empty = |text: &Option<Arc<str>>| text.as_ref().is_some_and(|text| text.is_empty());
+    let is_incomplete = match request.epoch {
+        0 => {
+            request.rebalance_timeout_ms == -1
+                || request.owned.as_ref().is_none_or(|owned| !owned.is_empty())
+                || request.topics.is_none()
+        }
+        -2 => request.instance.is_none(),
+        epoch => epoch < -2,
+    };
+    if (names_itself && request.member.is_empty())
+        || request.group.is_empty()
+        || is_empty(&request.instance)
+        || is_empty(&request.rack)
+        || is_incomplete
+    {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let assignors = &cx.context.config.consumer_assignors;
+    match &request.assignor {
+        Some(assignor) if !assignors.has(assignor) => Err(ErrorCode::UnsupportedAssignor),
+        _ => Ok(()),
+    }
 }
 
 /// Those of some partitions that do not exist.

@@ -2,7 +2,9 @@
 //! (`GroupCoordinatorShard`).
 
 use super::classic::ClassicGroup;
+use super::consumer::{ConsumerGroup, ConsumerRecord};
 use super::effects::{Answer, Turn};
+use super::group::Group;
 use super::offsets::Offsets;
 use super::record::Record;
 use super::timeline::Timeline;
@@ -12,8 +14,8 @@ use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
 use crate::ids::{GroupId, MemberId, Offset};
 use crate::protocol::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse,
-    SyncGroupRequest,
+    GroupState, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest,
+    LeaveGroupResponse, SyncGroupRequest,
 };
 use crate::rules::Rulebook;
 use machine::Span;
@@ -21,7 +23,7 @@ use machine::Span;
 /// The groups and their offsets.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    pub(super) groups: Timeline<GroupId, ClassicGroup>,
+    pub(super) groups: Timeline<GroupId, Group>,
     pub(super) offsets: Offsets,
     /// The generations as their last records have them.
     pub(super) generations: Timeline<GroupId, Generation>,
@@ -88,15 +90,29 @@ impl State {
             Record::Offset { group, partition, value } => {
                 if value.is_some() && self.groups.get(&group).is_none() {
                     let new = ClassicGroup::new(group.clone(), now_ms);
-                    self.groups.put(at, group.clone(), Some(new));
+                    self.groups.put(at, group.clone(), Some(Group::Classic(new)));
                 }
                 self.offsets.replay(at, producer_id, (group, partition), value);
             }
             Record::Group { group, value } => {
                 let loaded = value.map(|value| ClassicGroup::loaded(group.clone(), value));
-                self.groups.put(at, group, loaded);
+                self.groups.put(at, group, loaded.map(Group::Classic));
             }
+            Record::Consumer { group, record } => self.replay_consumer(at, group, record),
         }
+    }
+
+    /// Replays a record of the consumer protocol. A group that only holds offsets becomes one of it. A
+    /// tombstone of what there is not means nothing.
+    fn replay_consumer(&mut self, at: Offset, id: GroupId, record: ConsumerRecord) {
+        let mut group = match self.groups.get(&id) {
+            Some(Group::Consumer(group)) => group.clone(),
+            Some(Group::Classic(group)) if !group.is_simple() => return,
+            _ if record.value().is_none() => return,
+            _ => ConsumerGroup::new(id.clone()),
+        };
+        let is_there = group.replay(record);
+        self.groups.put(at, id, is_there.then_some(Group::Consumer(group)));
     }
 
     /// Replays the marker of a transaction at offset `at`.
@@ -126,13 +142,18 @@ impl State {
         self.generations.revert(offset);
     }
 
-    /// A group that exists, or is new now.
-    pub(super) fn group_or_new(&mut self, id: &GroupId, turn: &Turn<'_>) -> &mut ClassicGroup {
+    /// A group that exists, or a new one that holds offsets only.
+    pub(super) fn group_or_new(&mut self, id: &GroupId, turn: &Turn<'_>) -> &mut Group {
         if self.groups.get(id).is_none() {
             let new = ClassicGroup::new(id.clone(), turn.now_ms());
-            self.groups.put(turn.next_offset, id.clone(), Some(new));
+            self.groups.put(turn.next_offset, id.clone(), Some(Group::Classic(new)));
         }
         self.groups.get_mut(id).expect("it has been inserted")
+    }
+
+    /// The group with this id, if it is one of the classic protocol.
+    pub(super) fn classic(&mut self, id: &GroupId) -> Option<&mut ClassicGroup> {
+        self.groups.get_mut(id).and_then(Group::as_classic)
     }
 
     pub(super) fn join(
@@ -142,13 +163,27 @@ impl State {
         reply: Reply,
         turn: &mut Turn<'_>,
     ) {
-        let is_new = self.groups.get(&request.group).is_none();
+        let id = &request.group;
+        let mut tombstones = Vec::new();
+        match self.groups.get(id) {
+            Some(Group::Consumer(group)) if group.state() != GroupState::Empty => {
+                return self.join_consumer_group(request, host, reply, turn);
+            }
+            // An empty group takes the protocol of whoever joins it.
+            Some(Group::Consumer(group)) => {
+                tombstones = group.tombstones();
+                self.groups.put(turn.next_offset, id.clone(), None);
+            }
+            _ => {}
+        }
+        let is_new = self.groups.get(id).is_none();
         if is_new && !request.member.is_empty() {
             return turn.refuse_join(reply, ErrorCode::UnknownMemberId, request.member.clone());
         }
-        let group = self.group_or_new(&request.group, turn);
+        let Group::Classic(group) = self.group_or_new(id, turn) else { return };
         group.join(request, host, reply, turn);
         if is_new && turn.effects.records.is_empty() {
+            turn.effects.records.append(&mut tombstones);
             let record = group.empty_record();
             turn.effects.records.push(record);
             turn.effects.is_applied = true;
@@ -158,7 +193,8 @@ impl State {
 
     pub(super) fn sync(&mut self, request: &SyncGroupRequest, reply: Reply, turn: &mut Turn<'_>) {
         match self.groups.get_mut(&request.group) {
-            Some(group) => group.sync(request, reply, turn),
+            Some(Group::Classic(group)) => group.sync(request, reply, turn),
+            Some(Group::Consumer(group)) => return group.sync_classic(request, reply, turn),
             None => turn.refuse_sync(reply, ErrorCode::UnknownMemberId),
         }
         turn.effects.answer = Some(Answer::FailedSync(reply));
@@ -171,7 +207,8 @@ impl State {
         turn: &mut Turn<'_>,
     ) {
         let error = match self.groups.get_mut(&request.group) {
-            Some(group) => group.heartbeat(request, turn),
+            Some(Group::Classic(group)) => group.heartbeat(request, turn),
+            Some(Group::Consumer(group)) => group.heartbeat_classic(request, turn),
             None => ErrorCode::UnknownMemberId,
         };
         let response = HeartbeatResponse { error };
@@ -183,39 +220,44 @@ impl State {
     }
 
     pub(super) fn leave(&mut self, request: &LeaveGroupRequest, reply: Reply, turn: &mut Turn<'_>) {
-        let Some(group) = self.groups.get_mut(&request.group) else {
-            let unknown = request.members.iter();
-            let unknown = unknown.map(|it| (it.clone(), ErrorCode::UnknownMemberId)).collect();
-            let response = LeaveGroupResponse { error: ErrorCode::None, members: unknown };
-            return turn.respond(reply, response);
+        let response = match self.groups.get_mut(&request.group) {
+            Some(Group::Classic(group)) => group.leave(request, turn),
+            Some(Group::Consumer(_)) => self.leave_as_classic(request, turn),
+            None => {
+                let unknown = request.members.iter();
+                let unknown = unknown.map(|it| (it.clone(), ErrorCode::UnknownMemberId)).collect();
+                let response = LeaveGroupResponse { error: ErrorCode::None, members: unknown };
+                return turn.respond(reply, response);
+            }
         };
-        let response = group.leave(request, turn);
         turn.effects.answer = Some(Answer::Response(reply, response.into()));
     }
 
     /// A timer is due.
     pub(super) fn on_timeout(&mut self, timeout: Timeout, turn: &mut Turn<'_>) {
-        let groups = &mut self.groups;
         match timeout {
             Timeout::Session { group: id, member } => {
-                if let Some(group) = groups.get_mut(&id) {
+                if let Some(group) = self.classic(&id) {
                     group.on_session_end(&member, turn);
                 }
             }
             Timeout::InitialJoin { group: id, delay, remaining } => {
-                if let Some(group) = groups.get_mut(&id) {
+                if let Some(group) = self.classic(&id) {
                     group.on_initial_join(delay, remaining, turn);
                 }
             }
             Timeout::Join { group: id } => {
-                if let Some(group) = groups.get_mut(&id) {
+                if let Some(group) = self.classic(&id) {
                     group.complete_join(turn);
                 }
             }
             Timeout::Sync { group: id, generation } => {
-                if let Some(group) = groups.get_mut(&id) {
+                if let Some(group) = self.classic(&id) {
                     group.on_sync_overdue(generation, turn);
                 }
+            }
+            Timeout::Member { group, member, timer } => {
+                self.on_member_timeout(&group, &member, timer, turn);
             }
             Timeout::Expiration => self.expire(turn),
         }
@@ -225,8 +267,10 @@ impl State {
     pub(super) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
         let ids: Vec<GroupId> = self.groups.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
-            if let Some(group) = self.groups.get_mut(&id) {
-                group.on_loaded(turn);
+            match self.groups.get_mut(&id) {
+                Some(Group::Classic(group)) => group.on_loaded(turn),
+                Some(Group::Consumer(group)) => group.on_loaded(turn),
+                None => {}
             }
         }
         let interval: Span = turn.config.offsets_retention_check;
@@ -237,7 +281,7 @@ impl State {
     pub(super) fn on_unloaded(&mut self, turn: &mut Turn<'_>) {
         let ids: Vec<GroupId> = self.groups.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
-            if let Some(group) = self.groups.get_mut(&id) {
+            if let Some(group) = self.classic(&id) {
                 group.on_unloaded(turn);
             }
         }

@@ -15,6 +15,8 @@ pub(super) enum Timeout {
     Join { group: GroupId },
     /// Members have had the time that they may take to sync.
     Sync { group: GroupId, generation: i32 },
+    /// A timer of a member of the consumer protocol is due.
+    Member { group: GroupId, member: MemberId, timer: MemberTimer },
     /// It is time to look for offsets that are too old.
     Expiration,
 }
@@ -25,15 +27,48 @@ pub(super) enum Key {
     Session(GroupId, MemberId),
     Join(GroupId),
     Sync(GroupId),
+    /// With the kind of the timer.
+    Member(GroupId, MemberId, u8),
     Expiration,
 }
 
+/// A timer of a member of the consumer protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberTimer {
+    /// The member has been silent for its session timeout.
+    Session,
+    /// The member is still in `epoch` because it has not given up partitions in time.
+    Rebalance { epoch: i32 },
+    /// A member of the classic protocol has not joined again in time.
+    Join,
+    /// A member of the classic protocol has not synced in time.
+    Sync,
+}
+
+impl MemberTimer {
+    /// All kinds.
+    pub(super) const ALL: [Self; 4] =
+        [Self::Session, Self::Rebalance { epoch: 0 }, Self::Join, Self::Sync];
+
+    const fn kind(self) -> u8 {
+        match self {
+            Self::Session => 0,
+            Self::Rebalance { .. } => 1,
+            Self::Join => 2,
+            Self::Sync => 3,
+        }
+    }
+}
+
 impl Timeout {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         match self {
             Self::Session { group, member } => Key::Session(group.clone(), member.clone()),
             Self::InitialJoin { group, .. } | Self::Join { group } => Key::Join(group.clone()),
             Self::Sync { group, .. } => Key::Sync(group.clone()),
+            Self::Member { group, member, timer } => {
+                Key::Member(group.clone(), member.clone(), timer.kind())
+            }
             Self::Expiration => Key::Expiration,
         }
     }
@@ -53,6 +88,13 @@ impl Timers {
         self.cancel(&key);
         self.by_time.insert((at, key.clone()));
         self.by_key.insert(key, (at, timeout));
+    }
+
+    /// Sets a timer, unless it is already set.
+    pub(super) fn set_if_absent(&mut self, timeout: Timeout, at: Mono) {
+        if !self.by_key.contains_key(&timeout.key()) {
+            self.set(timeout, at);
+        }
     }
 
     /// Cancels a timer, if it is set.

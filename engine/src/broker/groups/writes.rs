@@ -165,6 +165,7 @@ impl Groups {
             random: &mut self.random,
             partition: shard.partition,
             epoch: shard.epoch,
+            image: &cx.context.image,
             next_offset: shard.writes.next_offset,
             effects: Effects::default(),
         };
@@ -187,6 +188,9 @@ impl Groups {
                 match change {
                     SetTimer::Set(timeout, after) => {
                         shard.timers.set(timeout, cx.io.now.mono + after);
+                    }
+                    SetTimer::SetIfAbsent(timeout, after) => {
+                        shard.timers.set_if_absent(timeout, cx.io.now.mono + after);
                     }
                     SetTimer::Cancel(key) => shard.timers.cancel(&key),
                 }

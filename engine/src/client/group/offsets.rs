@@ -49,8 +49,13 @@ impl GroupConsumer {
         };
         self.observe(asked, out);
         let group = Arc::clone(&self.group);
-        let request =
-            OffsetFetchRequest { group, partitions: Some(partitions), require_stable: true };
+        let request = OffsetFetchRequest {
+            group,
+            partitions: Some(partitions),
+            member: None,
+            epoch: -1,
+            require_stable: true,
+        };
         let timeout = self.config.request_timeout;
         self.send(now, node, request, timeout, Context::Fetch(question), out);
     }

@@ -1,12 +1,12 @@
 //! SyncGroup and Heartbeat (`GroupMetadataManager.classicGroupSyncToClassicGroup`,
 //! `classicGroupHeartbeatToClassicGroup`).
 
-use super::ClassicGroup;
+use super::{ClassicGroup, ClassicState};
 use crate::broker::groups::effects::{After, Turn};
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
 use crate::ids::MemberId;
-use crate::protocol::{GroupState, HeartbeatRequest, SyncGroupRequest, SyncGroupResponse};
+use crate::protocol::{HeartbeatRequest, SyncGroupRequest, SyncGroupResponse};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl ClassicGroup {
         }
         let id = &request.member;
         match self.state {
-            GroupState::CompletingRebalance => {
+            ClassicState::CompletingRebalance => {
                 self.pending_syncs.remove(id);
                 if let Some(member) = self.members.get_mut(id) {
                     member.syncing = Some(reply);
@@ -41,23 +41,23 @@ impl ClassicGroup {
                     });
                 }
             }
-            GroupState::Stable => {
+            ClassicState::Stable => {
                 self.pending_syncs.remove(id);
                 let assignment = self.members.get(id).map(|member| member.assignment.clone());
                 turn.respond(reply, self.synced(assignment.unwrap_or_default()));
             }
-            GroupState::PreparingRebalance => {
+            ClassicState::PreparingRebalance => {
                 turn.refuse_sync(reply, ErrorCode::RebalanceInProgress);
             }
             // Neither has members.
-            GroupState::Empty | GroupState::Dead => {
+            ClassicState::Empty | ClassicState::Dead => {
                 turn.refuse_sync(reply, ErrorCode::UnknownMemberId);
             }
         }
     }
 
     fn check_sync(&self, request: &SyncGroupRequest, turn: &mut Turn<'_>) -> Result<(), ErrorCode> {
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
         self.check_member(&request.member, request.instance.as_ref(), turn)?;
@@ -92,7 +92,7 @@ impl ClassicGroup {
         outcome: Result<(), ErrorCode>,
         turn: &mut Turn<'_>,
     ) {
-        if self.state != GroupState::CompletingRebalance || generation != self.generation {
+        if self.state != ClassicState::CompletingRebalance || generation != self.generation {
             return;
         }
         if let Err(error) = outcome {
@@ -108,7 +108,7 @@ impl ClassicGroup {
             turn,
         );
         let now_ms = turn.now_ms();
-        self.enter(GroupState::Stable, now_ms);
+        self.enter(ClassicState::Stable, now_ms);
         self.report_generation(turn);
     }
 
@@ -119,7 +119,7 @@ impl ClassicGroup {
         turn: &mut Turn<'_>,
     ) -> ErrorCode {
         let id = &request.member;
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             return ErrorCode::CoordinatorNotAvailable;
         }
         if let Err(error) = self.check_member(id, request.instance.as_ref(), turn) {
@@ -129,12 +129,12 @@ impl ClassicGroup {
             return ErrorCode::IllegalGeneration;
         }
         match self.state {
-            GroupState::Empty | GroupState::Dead => ErrorCode::UnknownMemberId,
-            GroupState::PreparingRebalance => {
+            ClassicState::Empty | ClassicState::Dead => ErrorCode::UnknownMemberId,
+            ClassicState::PreparingRebalance => {
                 self.keep_session(id, turn);
                 ErrorCode::RebalanceInProgress
             }
-            GroupState::CompletingRebalance | GroupState::Stable => {
+            ClassicState::CompletingRebalance | ClassicState::Stable => {
                 self.keep_session(id, turn);
                 ErrorCode::None
             }

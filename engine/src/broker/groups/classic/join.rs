@@ -1,12 +1,12 @@
 //! JoinGroup (`GroupMetadataManager.classicGroupJoinToClassicGroup`; KIP-345, KIP-394, KIP-814).
 
-use super::{ClassicGroup, Member, NEW_MEMBER_JOIN_TIMEOUT, millis};
+use super::{ClassicGroup, ClassicState, Member, NEW_MEMBER_JOIN_TIMEOUT, millis};
 use crate::broker::groups::effects::{After, Replaced, Turn};
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
 use crate::fact::{Fact, MemberRemoval};
 use crate::ids::{GroupInstanceId, MemberId};
-use crate::protocol::{GroupState, JoinGroupRequest, JoinGroupResponse};
+use crate::protocol::{JoinGroupRequest, JoinGroupResponse};
 use crate::reach::Reach;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl ClassicGroup {
             self.remove(id, MemberRemoval::NoRoom, turn);
             return turn.refuse_join(reply, ErrorCode::GroupMaxSizeReached, "".into());
         }
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             return turn.refuse_join(reply, ErrorCode::CoordinatorNotAvailable, id.clone());
         }
         if !self.supports(&request.protocol_type, &request.protocols) {
@@ -48,12 +48,12 @@ impl ClassicGroup {
     fn has_room_for(&self, id: &MemberId, turn: &Turn<'_>) -> bool {
         let max = turn.config.group_max_size as usize;
         match self.state {
-            GroupState::Empty | GroupState::Dead => true,
-            GroupState::PreparingRebalance => {
+            ClassicState::Empty | ClassicState::Dead => true,
+            ClassicState::PreparingRebalance => {
                 let waits = self.members.get(id).is_some_and(|member| member.joining.is_some());
                 waits || self.joining() < max
             }
-            GroupState::CompletingRebalance | GroupState::Stable => {
+            ClassicState::CompletingRebalance | ClassicState::Stable => {
                 self.members.contains_key(id) || self.members.len() < max
             }
         }
@@ -91,7 +91,8 @@ impl ClassicGroup {
         reply: Reply,
         turn: &mut Turn<'_>,
     ) {
-        if self.state == GroupState::PreparingRebalance && self.previous_state == GroupState::Empty
+        if self.state == ClassicState::PreparingRebalance
+            && self.previous_state == ClassicState::Empty
         {
             self.new_member_added = true;
         }
@@ -127,8 +128,8 @@ impl ClassicGroup {
         let Some(member) = self.members.get(id) else { return };
         let is_same = member.protocols == request.protocols;
         match self.state {
-            GroupState::PreparingRebalance => self.update(request, reply, turn),
-            GroupState::CompletingRebalance if is_same => {
+            ClassicState::PreparingRebalance => self.update(request, reply, turn),
+            ClassicState::CompletingRebalance if is_same => {
                 // It may not have received the response to its last join.
                 let members = match self.is_leader(id) {
                     true => self.joined_members(),
@@ -137,13 +138,13 @@ impl ClassicGroup {
                 turn.respond(reply, self.joined(id, members));
             }
             // Only the leader knows when partitions are added.
-            GroupState::Stable if is_same && !self.is_leader(id) => {
+            ClassicState::Stable if is_same && !self.is_leader(id) => {
                 turn.respond(reply, self.joined(id, Vec::new()));
             }
-            GroupState::CompletingRebalance | GroupState::Stable => {
+            ClassicState::CompletingRebalance | ClassicState::Stable => {
                 self.update(request, reply, turn);
             }
-            GroupState::Empty | GroupState::Dead => {
+            ClassicState::Empty | ClassicState::Dead => {
                 turn.refuse_join(reply, ErrorCode::UnknownMemberId, id.clone());
             }
         }
@@ -184,7 +185,7 @@ impl ClassicGroup {
         let Some(before) = self.members.get(&new).cloned() else { return };
         self.set_metadata(&new, request, Some(reply));
         match self.state {
-            GroupState::Stable if self.protocol == self.chosen_protocol() => {
+            ClassicState::Stable if self.protocol == self.chosen_protocol() => {
                 let assignments: BTreeMap<MemberId, Bytes> = self
                     .members
                     .iter()
@@ -206,9 +207,9 @@ impl ClassicGroup {
                     session_timeout_ms: before.session_timeout_ms,
                 })));
             }
-            GroupState::Stable => self.rebalance(turn),
+            ClassicState::Stable => self.rebalance(turn),
             // The leader may be assigning to the id of before.
-            GroupState::CompletingRebalance => self.prepare_rebalance(turn),
+            ClassicState::CompletingRebalance => self.prepare_rebalance(turn),
             _ => self.maybe_complete_join(turn),
         }
     }
@@ -260,7 +261,7 @@ impl ClassicGroup {
             }
             return turn.refuse_join(reply, error, "".into());
         }
-        if self.state == GroupState::Stable {
+        if self.state == ClassicState::Stable {
             self.report_generation(turn);
         }
         let Some(reply) = self.members.get_mut(&new).and_then(|member| member.joining.take())

@@ -1,11 +1,11 @@
 //! LeaveGroup (`GroupMetadataManager.classicGroupLeaveToClassicGroup`; KIP-345).
 
-use super::ClassicGroup;
+use super::{ClassicGroup, ClassicState};
 use crate::broker::groups::effects::Turn;
 use crate::error::ErrorCode;
 use crate::fact::MemberRemoval;
 use crate::ids::MemberId;
-use crate::protocol::{GroupState, LeaveGroupRequest, LeaveGroupResponse, LeavingMember};
+use crate::protocol::{LeaveGroupRequest, LeaveGroupResponse, LeavingMember};
 
 impl ClassicGroup {
     /// Members leave. Nobody waits for their sessions.
@@ -14,7 +14,7 @@ impl ClassicGroup {
         request: &LeaveGroupRequest,
         turn: &mut Turn<'_>,
     ) -> LeaveGroupResponse {
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             let error = ErrorCode::CoordinatorNotAvailable;
             return LeaveGroupResponse { error, members: Vec::new() };
         }
@@ -25,9 +25,9 @@ impl ClassicGroup {
         }
         if members.iter().any(|(_, error)| error.is_none()) {
             match self.state {
-                GroupState::Stable | GroupState::CompletingRebalance => self.rebalance(turn),
-                GroupState::PreparingRebalance => self.maybe_complete_join(turn),
-                GroupState::Empty | GroupState::Dead => {}
+                ClassicState::Stable | ClassicState::CompletingRebalance => self.rebalance(turn),
+                ClassicState::PreparingRebalance => self.maybe_complete_join(turn),
+                ClassicState::Empty | ClassicState::Dead => {}
             }
         }
         LeaveGroupResponse { error: ErrorCode::None, members }

@@ -11,7 +11,7 @@ pub(in crate::broker::groups) struct Member {
     pub(in crate::broker::groups) instance: Option<GroupInstanceId>,
     pub(in crate::broker::groups) client_id: Arc<str>,
     pub(in crate::broker::groups) client_host: Arc<str>,
-    pub(super) rebalance_timeout_ms: i32,
+    pub(in crate::broker::groups) rebalance_timeout_ms: i32,
     pub(super) session_timeout_ms: i32,
     /// The assignors that it has, the best first, each with the subscription.
     pub(super) protocols: Vec<(Arc<str>, Bytes)>,

@@ -9,9 +9,11 @@ mod join;
 mod leave;
 mod member;
 mod rebalance;
-mod subscription;
+pub(super) mod subscription;
+mod taken;
 
 pub(super) use member::Member;
+pub(super) use taken::Taken;
 
 use super::effects::Turn;
 use super::record::{GroupValue, MemberValue, Record};
@@ -32,12 +34,22 @@ pub(super) const CONSUMER: &str = "consumer";
 /// How long a new member may wait in its first join.
 const NEW_MEMBER_JOIN_TIMEOUT: Span = Span::secs(300);
 
+/// The state of a group; the header of the coordinator says what may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClassicState {
+    Empty,
+    PreparingRebalance,
+    CompletingRebalance,
+    Stable,
+    Dead,
+}
+
 /// A group.
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct ClassicGroup {
     id: GroupId,
-    state: GroupState,
-    previous_state: GroupState,
+    state: ClassicState,
+    previous_state: ClassicState,
     /// When the group has entered its state, in milliseconds; `None`: unknown.
     state_ms: Option<i64>,
     generation: i32,
@@ -64,8 +76,8 @@ impl ClassicGroup {
     pub(super) fn new(id: GroupId, now_ms: i64) -> Self {
         Self {
             id,
-            state: GroupState::Empty,
-            previous_state: GroupState::Dead,
+            state: ClassicState::Empty,
+            previous_state: ClassicState::Dead,
             state_ms: Some(now_ms),
             generation: 0,
             protocol_type: None,
@@ -111,7 +123,7 @@ impl ClassicGroup {
             group.insert(it.member, member);
         }
         if !group.members.is_empty() {
-            group.state = GroupState::Stable;
+            group.state = ClassicState::Stable;
         }
         group.leader = value.leader;
         group.subscribed = group.subscribed_topics();
@@ -154,8 +166,25 @@ impl ClassicGroup {
         Record::Group { group: self.id.clone(), value: Some(value) }
     }
 
+    pub(super) fn id(&self) -> &GroupId {
+        &self.id
+    }
+
     pub(super) fn state(&self) -> GroupState {
-        self.state
+        match self.state {
+            ClassicState::Empty => GroupState::Empty,
+            ClassicState::PreparingRebalance => GroupState::PreparingRebalance,
+            ClassicState::CompletingRebalance => GroupState::CompletingRebalance,
+            ClassicState::Stable => GroupState::Stable,
+            ClassicState::Dead => GroupState::Dead,
+        }
+    }
+
+    /// Whether it was only created to hold offsets, so that no record knows it.
+    pub(super) fn is_simple(&self) -> bool {
+        self.protocol_type.is_none()
+            && self.state == ClassicState::Empty
+            && self.pending_joins.is_empty()
     }
 
     pub(super) fn generation(&self) -> i32 {
@@ -225,7 +254,7 @@ impl ClassicGroup {
         self.leader.as_ref() == Some(id)
     }
 
-    fn enter(&mut self, state: GroupState, now_ms: i64) {
+    fn enter(&mut self, state: ClassicState, now_ms: i64) {
         self.previous_state = self.state;
         self.state = state;
         self.state_ms = Some(now_ms);
@@ -295,7 +324,7 @@ impl ClassicGroup {
 
     /// Whether a member with these protocols may join.
     fn supports(&self, protocol_type: &str, protocols: &[(Arc<str>, Bytes)]) -> bool {
-        if self.state == GroupState::Empty {
+        if self.state == ClassicState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
         }
         let of_all = |name| self.supported.get(name).copied().unwrap_or(0) == self.members.len();
@@ -370,7 +399,7 @@ impl ClassicGroup {
 
     /// The coordinator gives the group up: whoever waits looks for the next one.
     pub(super) fn on_unloaded(&mut self, turn: &mut Turn<'_>) {
-        self.enter(GroupState::Dead, turn.now_ms());
+        self.enter(ClassicState::Dead, turn.now_ms());
         for (id, member) in &mut self.members {
             if let Some(reply) = member.joining.take() {
                 turn.refuse_join(reply, ErrorCode::NotCoordinator, id.clone());

@@ -6,13 +6,13 @@
 //! | Empty | after `group.initial.rebalance.delay.ms`, and again that long if a member has come meanwhile |
 //! | another state | when all members have joined, and every id that was issued has come back; at the latest after the longest rebalance timeout |
 
-use super::ClassicGroup;
+use super::{ClassicGroup, ClassicState};
 use crate::broker::groups::effects::Turn;
 use crate::broker::groups::timers::{Key, Timeout};
 use crate::error::ErrorCode;
 use crate::fact::{Fact, MemberRemoval};
 use crate::ids::MemberId;
-use crate::protocol::{GroupState, SyncGroupResponse};
+use crate::protocol::SyncGroupResponse;
 use crate::reach::Reach;
 use bytes::Bytes;
 use machine::Span;
@@ -22,32 +22,32 @@ impl ClassicGroup {
     /// Begins a rebalance where that is possible; otherwise one has begun, which may be complete now.
     pub(super) fn rebalance(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            GroupState::Empty | GroupState::CompletingRebalance | GroupState::Stable => {
+            ClassicState::Empty | ClassicState::CompletingRebalance | ClassicState::Stable => {
                 self.prepare_rebalance(turn);
             }
-            GroupState::PreparingRebalance | GroupState::Dead => self.maybe_complete_join(turn),
+            ClassicState::PreparingRebalance | ClassicState::Dead => self.maybe_complete_join(turn),
         }
     }
 
     /// Members have to join.
-    pub(super) fn prepare_rebalance(&mut self, turn: &mut Turn<'_>) {
+    pub(in crate::broker::groups) fn prepare_rebalance(&mut self, turn: &mut Turn<'_>) {
         turn.out.observe(Fact::Reached(Reach::GroupRebalanced));
-        if self.state == GroupState::CompletingRebalance {
+        if self.state == ClassicState::CompletingRebalance {
             self.fail_syncs(ErrorCode::RebalanceInProgress, turn);
         }
         self.pending_syncs.clear();
         turn.cancel_timer(Key::Sync(self.id.clone()));
-        let is_initial = self.state == GroupState::Empty;
+        let is_initial = self.state == ClassicState::Empty;
         let now_ms = turn.now_ms();
         if is_initial {
             let delay = turn.config.group_initial_rebalance_delay;
             let remaining = Span(self.rebalance_timeout().0.saturating_sub(delay.0));
             let timeout = Timeout::InitialJoin { group: self.id.clone(), delay, remaining };
             turn.set_timer(timeout, delay);
-            self.enter(GroupState::PreparingRebalance, now_ms);
+            self.enter(ClassicState::PreparingRebalance, now_ms);
             return;
         }
-        self.enter(GroupState::PreparingRebalance, now_ms);
+        self.enter(ClassicState::PreparingRebalance, now_ms);
         if self.all_have_joined() {
             self.complete_join(turn);
         } else {
@@ -59,8 +59,8 @@ impl ClassicGroup {
     /// Completes a rebalance that all members have joined, unless it is the first one, which waits for
     /// its time.
     pub(super) fn maybe_complete_join(&mut self, turn: &mut Turn<'_>) {
-        if self.state == GroupState::PreparingRebalance
-            && self.previous_state != GroupState::Empty
+        if self.state == ClassicState::PreparingRebalance
+            && self.previous_state != ClassicState::Empty
             && self.all_have_joined()
         {
             self.complete_join(turn);
@@ -98,7 +98,7 @@ impl ClassicGroup {
             self.remove(&id, MemberRemoval::DidNotRejoin, turn);
             self.end_session(&id, turn);
         }
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             return;
         }
         if !self.elect_joined_leader() && !self.members.is_empty() {
@@ -106,7 +106,7 @@ impl ClassicGroup {
             return turn.set_timer(timeout, self.rebalance_timeout());
         }
         self.begin_generation(turn);
-        if self.state == GroupState::Empty {
+        if self.state == ClassicState::Empty {
             let record = self.record(&BTreeMap::new());
             turn.effects.records.push(record);
             turn.effects.is_applied = true;
@@ -134,8 +134,8 @@ impl ClassicGroup {
         self.protocol = self.chosen_protocol();
         self.subscribed = self.subscribed_topics();
         let state = match self.members.is_empty() {
-            true => GroupState::Empty,
-            false => GroupState::CompletingRebalance,
+            true => ClassicState::Empty,
+            false => ClassicState::CompletingRebalance,
         };
         self.enter(state, turn.now_ms());
         self.pending_syncs.clear();
@@ -192,7 +192,7 @@ impl ClassicGroup {
         turn: &mut Turn<'_>,
     ) {
         let has_members =
-            matches!(self.state, GroupState::CompletingRebalance | GroupState::Stable);
+            matches!(self.state, ClassicState::CompletingRebalance | ClassicState::Stable);
         if generation != self.generation || !has_members || self.pending_syncs.is_empty() {
             return;
         }
@@ -205,12 +205,12 @@ impl ClassicGroup {
 
     /// The session of a member has ended, or an id that was given away has not been used.
     pub(in crate::broker::groups) fn on_session_end(&mut self, id: &MemberId, turn: &mut Turn<'_>) {
-        if self.state == GroupState::Dead {
+        if self.state == ClassicState::Dead {
             return;
         }
         if self.pending_joins.contains(id) {
             self.remove(id, MemberRemoval::SessionEnded, turn);
-            if self.state == GroupState::PreparingRebalance && self.all_have_joined() {
+            if self.state == ClassicState::PreparingRebalance && self.all_have_joined() {
                 self.complete_join(turn);
             }
             return;
@@ -224,8 +224,8 @@ impl ClassicGroup {
         }
         self.remove(id, MemberRemoval::SessionEnded, turn);
         match self.state {
-            GroupState::Stable | GroupState::CompletingRebalance => self.rebalance(turn),
-            GroupState::PreparingRebalance if self.all_have_joined() => self.complete_join(turn),
+            ClassicState::Stable | ClassicState::CompletingRebalance => self.rebalance(turn),
+            ClassicState::PreparingRebalance if self.all_have_joined() => self.complete_join(turn),
             _ => {}
         }
     }

@@ -12,9 +12,10 @@ use super::timers::Timeout;
 use crate::Outbox;
 use crate::broker::requests::Reply;
 use crate::client::random::Random;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::error::ErrorCode;
 use crate::ids::{TopicId, TopicPartition};
+use crate::metadata::MetadataImage;
 use crate::protocol::{
     GroupState, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, Response, SyncGroupRequest,
     SyncGroupResponse,
@@ -35,6 +36,7 @@ struct Bench {
     now: Mono,
     next_offset: i64,
     requests: u32,
+    image: MetadataImage,
 }
 
 impl Bench {
@@ -47,6 +49,7 @@ impl Bench {
             now: Mono(0),
             next_offset: 0,
             requests: 0,
+            image: MetadataImage::new(TopicConfig::default()),
         }
     }
 
@@ -67,6 +70,7 @@ impl Bench {
             random: &mut self.random,
             partition: TopicPartition::new(TopicId(9), 0),
             epoch: 1,
+            image: &self.image,
             next_offset: self.next_offset,
             effects: Effects::default(),
         };
@@ -200,7 +204,9 @@ fn response(effects: &Effects, reply: Reply) -> Option<&Response> {
 /// The timers that are set.
 fn set(effects: &Effects) -> Vec<(Timeout, Span)> {
     let of = |change: &SetTimer| match change {
-        SetTimer::Set(timeout, after) => Some((timeout.clone(), *after)),
+        SetTimer::Set(timeout, after) | SetTimer::SetIfAbsent(timeout, after) => {
+            Some((timeout.clone(), *after))
+        }
         SetTimer::Cancel(_) => None,
     };
     effects.timers.iter().filter_map(of).collect()

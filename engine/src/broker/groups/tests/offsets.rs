@@ -69,7 +69,13 @@ impl Bench {
 
     fn fetch(&mut self, require_stable: bool) -> (ErrorCode, i64) {
         let partitions = Some(vec![key().1]);
-        let request = OffsetFetchRequest { group: GROUP.into(), partitions, require_stable };
+        let request = OffsetFetchRequest {
+            group: GROUP.into(),
+            partitions,
+            member: None,
+            epoch: -1,
+            require_stable,
+        };
         let mut found = (ErrorCode::None, 0);
         self.operate(|state, turn| {
             let fetched = state.fetch_offsets(&request, turn).offsets.remove(0);

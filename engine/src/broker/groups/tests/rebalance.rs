@@ -131,6 +131,6 @@ fn the_last_member_leaves_an_empty_group_behind() {
     let effects = bench.operate(|state, turn| state.on_timeout(timeout, turn));
     assert_eq!(bench.state_of_group(), Some(GroupState::Empty));
     assert_eq!(effects.records.len(), 1);
-    let group = bench.state.groups.get(&GROUP.into()).expect("it is there");
+    let group = bench.state.classic(&GROUP.into()).expect("it is there");
     assert_eq!(group.generation(), 2);
 }

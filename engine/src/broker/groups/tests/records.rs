@@ -1,9 +1,11 @@
 //! Records of `__consumer_offsets` as Apache Kafka 4.1.1 has written them: the logs of its only partition
 //! after groups of both protocols, and after transactions with offsets.
 
+use super::super::group::Group;
 use super::super::record::{OffsetValue, Record};
 use super::super::shard::State;
 use crate::broker::fields::Malformed;
+use crate::protocol::GroupState;
 use crate::record::{self, Batch, BatchBuilder, EndTransactionMarker};
 use bytes::Bytes;
 
@@ -48,7 +50,7 @@ fn records_that_kafka_wrote_are_written_alike() {
         assert_eq!(record::stamp(batch.build(), offset, leader_epoch), bytes, "at {offset}");
         written += 1;
     }
-    assert_eq!((written, skipped), (66, 33), "batches of the classic protocol and of the other");
+    assert_eq!((written, skipped), (99, 0), "batches, and those with records of other types");
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn an_offset_that_expires_by_itself_has_the_version_without_an_epoch() {
 
 #[test]
 fn what_is_no_record_is_refused_and_other_types_are_skipped() {
-    assert_eq!(Record::read(b"\0\x03\0\x01g", None), Ok(None), "of the other protocol");
+    assert_eq!(Record::read(b"\0\x0b\0\x01g", None), Ok(None), "of share groups");
     assert_eq!(Record::read(b"\0\x02\0\x02g", None), Err(Malformed("a string ends early")));
     let group = |value: &[u8]| Record::read(b"\0\x02\0\x01g", Some(value));
     assert_eq!(group(b"\0\x09"), Err(Malformed("a group of another version")));
@@ -113,16 +115,21 @@ fn offset(state: &State, group: &str, topic: &str, index: i32) -> Option<i64> {
 
 #[test]
 fn what_kafka_wrote_gives_the_groups_and_offsets_that_it_had() {
-    let state = loaded(GROUPS);
+    let mut state = loaded(GROUPS);
     // One offset of each group was deleted.
-    for (group, each) in [("classic-group", 10), ("cooperative-group", 20)] {
+    for (group, each) in [("classic-group", 10), ("cooperative-group", 20), ("consumer-group", 30)]
+    {
         let offsets = [0, 1, 2, 3].map(|index| offset(&state, group, "work", index));
         assert_eq!(offsets, [Some(each), Some(each), Some(each), None], "{group}");
-        let members = state.groups.get(&group.into()).expect("a group").members().count();
-        assert_eq!(members, 0, "{group}: all have left");
+        let found = state.groups.get(&group.into()).expect("a group").state();
+        assert_eq!(found, GroupState::Empty, "{group}: all have left");
     }
     assert_eq!(offset(&state, "standalone", "work", 0), Some(5));
-    assert_eq!(state.groups.get(&"classic-group".into()).expect("a group").generation(), 5);
+    assert_eq!(state.classic(&"classic-group".into()).expect("a group").generation(), 5);
+    let Some(Group::Consumer(group)) = state.groups.get(&"consumer-group".into()) else {
+        panic!("a group of the consumer protocol")
+    };
+    assert!(group.epoch() > group.target_epoch() && group.target_epoch() > 0, "members have left");
 
     let state = loaded(TRANSACTIONS);
     let pending: Vec<_> =

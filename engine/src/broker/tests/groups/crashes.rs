@@ -313,8 +313,13 @@ impl Bench {
             assert!(self.cluster.now < self.until, "offsets cannot be fetched");
             let (_, conn) = coordinator(&mut self.cluster, &[]);
             let partitions = Some(vec![(TOPIC.into(), index)]);
-            let fetch =
-                OffsetFetchRequest { group: GROUP.into(), partitions, require_stable: true };
+            let fetch = OffsetFetchRequest {
+                group: GROUP.into(),
+                partitions,
+                member: None,
+                epoch: -1,
+                require_stable: true,
+            };
             self.cluster.ask(conn, fetch);
             if let Response::OffsetFetch(fetched) = self.cluster.answer(conn)
                 && fetched.error == ErrorCode::None

@@ -88,7 +88,10 @@ fn offsets_that_are_not_committed_are_neither_shown_nor_left_behind() {
     let stable = cluster.connect(node);
     let partitions = Some(vec![("orders".into(), 0)]);
     let group = GROUP.into();
-    cluster.ask(stable, OffsetFetchRequest { group, partitions, require_stable: true });
+    cluster.ask(
+        stable,
+        OffsetFetchRequest { group, partitions, member: None, epoch: -1, require_stable: true },
+    );
     cluster.run_for(Span::secs(1));
     cluster.facts.drain(..asked);
     assert!(

@@ -61,8 +61,13 @@ fn coordinator(cluster: &mut Cluster, not: &[BrokerId]) -> (BrokerId, ConnId) {
     // Until it has read its log.
     for _ in 0..100 {
         let all = Some(Vec::new());
-        let fetch =
-            OffsetFetchRequest { group: GROUP.into(), partitions: all, require_stable: true };
+        let fetch = OffsetFetchRequest {
+            group: GROUP.into(),
+            partitions: all,
+            member: None,
+            epoch: -1,
+            require_stable: true,
+        };
         cluster.ask(conn, fetch);
         let Response::OffsetFetch(fetched) = cluster.answer(conn) else { panic!("nothing") };
         if fetched.error == ErrorCode::None {
@@ -170,7 +175,16 @@ fn committed(cluster: &mut Cluster, conn: ConnId) -> ErrorCode {
 /// The offset of the group, with the error.
 fn fetch(cluster: &mut Cluster, conn: ConnId, require_stable: bool) -> (ErrorCode, i64) {
     let partitions = Some(vec![("orders".into(), 0)]);
-    cluster.ask(conn, OffsetFetchRequest { group: GROUP.into(), partitions, require_stable });
+    cluster.ask(
+        conn,
+        OffsetFetchRequest {
+            group: GROUP.into(),
+            partitions,
+            member: None,
+            epoch: -1,
+            require_stable,
+        },
+    );
     let Response::OffsetFetch(mut response) = cluster.answer(conn) else { panic!("nothing") };
     if response.error != ErrorCode::None {
         return (response.error, -1);

@@ -9,7 +9,7 @@ pub(super) struct Difference {
 }
 
 const DELETE_RECORDS: &str = "DeleteRecords is not modelled: logs only grow";
-const CONSUMER: &str = "groups of the consumer protocol (KIP-848) are not modelled";
+const PATTERN: &str = "members do not subscribe by pattern (subscribedTopicRegex)";
 const CONFIGS: &str =
     "topics are not reconfigured (IncrementalAlterConfigs), nor is replication throttled";
 const REASSIGNMENT: &str = "replicas are not reassigned: the leader is restarted in place of it";
@@ -39,16 +39,15 @@ const fn differ(
 // Notes side by side: one on each line makes the table twice as long.
 #[rustfmt::skip]
 pub(super) const DIFFERENCES: &[Difference] = &[
+    differ("consumer-checks", PATTERN, &[
+        "invalid regex: is the group made?", "join with an empty regex, a second member",
+    ]),
     differ("create-topics", VALIDATE_ONLY, &[
         "exists already, validate only",
         "validate only: success, with a topic id that is never used", "the same, validate only",
         "name of 249 characters", "name of 250 characters",
         "more than 10000 partitions in a request", "the metadata log as a topic",
         "an internal topic by hand, validate only",
-    ]),
-    differ("delete-groups", CONSUMER, &[
-        "a consumer group", "consumer group with a member", "leaves", "empty",
-        "empty consumer group", "gone", "the same id again: epochs begin anew",
     ]),
     differ("delete-records", DELETE_RECORDS, &[
         "offset 0: nothing to do", "offset 2", "offset 1, lower than the log start: no error",
@@ -59,9 +58,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     ]),
     differ("delete-records", DELETE_RECORDS, &[
         "the topic of the groups",
-    ]),
-    differ("describe-groups", CONSUMER, &[
-        "a consumer group",
     ]),
     differ("fetch-limits", TYPED, &[
         "negative partitionMaxBytes",
@@ -87,14 +83,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     ]),
     differ("leader-epochs", TOPIC_PARTITIONS, &[
         "until that is there", "the leader epoch",
-    ]),
-    differ("list-groups", CONSUMER, &[
-        "a consumer group, assignor uniform, which is not configured",
-        "a consumer group, assignor of the configuration", "the assignor",
-        "a consumer group, version 4", "a consumer group, version 5", "Stable and consumer",
-        "a second member: Reconciling", "Reconciling, in small letters",
-        "the second one leaves: the target has to be computed again", "Assigning",
-        "the first one leaves", "Empty",
     ]),
     differ("list-offsets-errors", DELETE_RECORDS, &[
         "log start to 2", "earliest", "earliest local", "by time of a deleted record", "all",
@@ -138,16 +126,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     ]),
     differ("not-leader", VERSIONS, &[
         "fetch from the follower by version 10",
-    ]),
-    differ("offset-delete", CONSUMER, &[
-        "a member of a consumer group", "it commits", "it commits for another topic",
-        "subscribed and not subscribed", "leaves", "empty consumer group",
-    ]),
-    differ("offset-fetch", CONSUMER, &[
-        "a member of a consumer group", "it commits", "its id and epoch", "no id, no epoch",
-        "epoch too large", "epoch 0", "epoch -1", "unknown member", "no id, but an epoch",
-        "empty id, epoch -1", "all topics, wrong epoch", "version 8 knows no member",
-        "good and bad group in one request",
     ]),
     differ("produce-compacted", COMPACTION, &[
         "null key", "three records, the second and third without key",

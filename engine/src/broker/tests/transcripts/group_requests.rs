@@ -1,12 +1,14 @@
 //! From JSON to requests about groups and their offsets.
 
 use super::requests::{NotModelled, list, long, text};
+use super::topics::parsed;
 use crate::ids::{GroupId, GroupInstanceId};
 use crate::protocol::{
-    AddOffsetsToTxnRequest, DeleteGroupsRequest, DescribeGroupsRequest, GroupState, GroupType,
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, LeavingMember, ListGroupsRequest,
-    NamedPartition, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetToCommit,
-    Request, SyncGroupRequest, TxnOffsetCommitRequest,
+    AddOffsetsToTxnRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest,
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupState, GroupType, HeartbeatRequest,
+    JoinGroupRequest, LeaveGroupRequest, LeavingMember, ListGroupsRequest, NamedPartition,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetToCommit, Request,
+    SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -19,6 +21,10 @@ pub(super) fn requests(api: &str, version: i16, body: &Value) -> Result<Vec<Requ
             let describe = |group: &Value| DescribeGroupsRequest { version, group: name(group) };
             list(&body["groups"]).map(|it| describe(it).into()).collect()
         }
+        "ConsumerGroupDescribe" => {
+            let describe = |group: &Value| ConsumerGroupDescribeRequest { group: name(group) };
+            list(&body["groupIds"]).map(|it| describe(it).into()).collect()
+        }
         "DeleteGroups" => {
             let delete = |group| Request::from(DeleteGroupsRequest { group });
             distinct(&body["groupsNames"]).into_iter().map(delete).collect()
@@ -28,7 +34,15 @@ pub(super) fn requests(api: &str, version: i16, body: &Value) -> Result<Vec<Requ
             let fetch = |of: &Value| {
                 let partitions = of["topics"].as_array().map(|_| indexes(&of["topics"]));
                 let group = name(&of["groupId"]);
-                Request::from(OffsetFetchRequest { group, partitions, require_stable })
+                let member = optional(&of["memberId"]);
+                let epoch = int(&of["memberEpoch"]);
+                Request::from(OffsetFetchRequest {
+                    group,
+                    partitions,
+                    member,
+                    epoch,
+                    require_stable,
+                })
             };
             match version {
                 ..8 => vec![fetch(body)],
@@ -46,6 +60,7 @@ fn request(api: &str, version: i16, body: &Value) -> Result<Request, NotModelled
     let generation = int(&body["generationId"]);
     Ok(match api {
         "JoinGroup" => join(version, body).into(),
+        "ConsumerGroupHeartbeat" => consumer_heartbeat(version, body)?.into(),
         "SyncGroup" => {
             let assignment = |it: &Value| (name(&it["memberId"]), bytes(&it["assignment"]));
             SyncGroupRequest {
@@ -134,6 +149,33 @@ fn join(version: i16, body: &Value) -> JoinGroupRequest {
             .map(|it| (name(&it["name"]), bytes(&it["metadata"])))
             .collect(),
     }
+}
+
+fn consumer_heartbeat(
+    version: i16,
+    body: &Value,
+) -> Result<ConsumerGroupHeartbeatRequest, NotModelled> {
+    if body["subscribedTopicRegex"].as_str().is_some() {
+        return Err("members do not subscribe by pattern");
+    }
+    let owned = |it: &Value| {
+        let partitions = list(&it["partitions"]).map(int).collect();
+        (parsed(text(&it["topicId"])), partitions)
+    };
+    let topics = body["subscribedTopicNames"].as_array();
+    Ok(ConsumerGroupHeartbeatRequest {
+        version,
+        client_id: "<client>".into(),
+        group: name(&body["groupId"]),
+        member: name(&body["memberId"]),
+        epoch: body["memberEpoch"].as_i64().unwrap_or(0) as i32,
+        instance: optional(&body["instanceId"]),
+        rack: optional(&body["rackId"]),
+        rebalance_timeout_ms: int(&body["rebalanceTimeoutMs"]),
+        topics: topics.map(|all| all.iter().map(name).collect()),
+        assignor: optional(&body["serverAssignor"]),
+        owned: body["topicPartitions"].as_array().map(|all| all.iter().map(owned).collect()),
+    })
 }
 
 /// A filter that names nothing is none. Names are in letters of any case; those that do not exist

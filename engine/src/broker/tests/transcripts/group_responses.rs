@@ -3,10 +3,11 @@
 use super::group_requests::{base64, distinct};
 use super::requests::list;
 use super::responses::Written;
+use super::topics::written;
 use crate::error::ErrorCode;
 use crate::protocol::{
     DescribeGroupsResponse, FetchedOffset, GroupState, JoinGroupResponse, LeaveGroupResponse,
-    LeavingMember, ListGroupsResponse, NamedPartition, Response,
+    LeavingMember, ListGroupsResponse, NamedPartition, OwnedPartitions, Response,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,6 +20,11 @@ impl Written<'_> {
             "DescribeGroups" => {
                 let groups = list(&request["groups"]).zip(all);
                 let groups: Vec<_> = groups.map(|(id, it)| described(id, it)).collect();
+                return Some(json!({"groups": groups}));
+            }
+            "ConsumerGroupDescribe" => {
+                let groups = list(&request["groupIds"]).zip(all);
+                let groups: Vec<_> = groups.map(|(id, it)| self.consumers(id, it)).collect();
                 return Some(json!({"groups": groups}));
             }
             "DeleteGroups" => {
@@ -44,6 +50,16 @@ impl Written<'_> {
                 json!({"topics": topics, "errorCode": error})
             }
             Response::JoinGroup(it) => joined(version, it),
+            Response::ConsumerGroupHeartbeat(it) => {
+                let assignment = it.assignment.as_ref();
+                json!({
+                    "errorCode": it.error.code(),
+                    "memberId": it.member.as_deref(),
+                    "memberEpoch": it.epoch,
+                    "heartbeatIntervalMs": it.heartbeat_interval_ms,
+                    "assignment": assignment.map(|all| json!({"topicPartitions": by_id(all)})),
+                })
+            }
             Response::SyncGroup(it) => json!({
                 "errorCode": it.error.code(),
                 "protocolType": it.protocol_type.as_deref(),
@@ -62,6 +78,57 @@ impl Written<'_> {
             _ => return None,
         })
     }
+}
+
+impl Written<'_> {
+    /// A group whose coordinator assigns.
+    fn consumers(&self, id: &Value, it: &Response) -> Value {
+        let Response::ConsumerGroupDescribe(it) = it else { panic!("{it:?}") };
+        let named = |all: &[OwnedPartitions]| {
+            let topic = |(topic, partitions): &OwnedPartitions| {
+                json!({
+                    "topicId": written(*topic),
+                    "topicName": self.topics.name(*topic),
+                    "partitions": partitions,
+                })
+            };
+            json!({"topicPartitions": all.iter().map(topic).collect::<Vec<_>>()})
+        };
+        let members = it.members.iter().map(|it| {
+            json!({
+                "memberId": &*it.member,
+                "instanceId": it.instance.as_deref(),
+                "rackId": it.rack.as_deref(),
+                "memberEpoch": it.epoch,
+                "subscribedTopicNames": it.topics.iter().map(|it| &**it).collect::<Vec<_>>(),
+                // Without a pattern it is empty.
+                "subscribedTopicRegex": "",
+                "assignment": named(&it.assignment),
+                "targetAssignment": named(&it.target),
+                // Versions before 1 do not say which protocol a member speaks.
+                "memberType": match (self.version, it.is_classic) {
+                    (..1, _) => -1,
+                    (_, true) => 0,
+                    (_, false) => 1,
+                },
+            })
+        });
+        json!({
+            "errorCode": it.error.code(),
+            "groupId": id,
+            "groupState": it.state.map_or("", GroupState::name),
+            "groupEpoch": it.epoch,
+            "assignmentEpoch": it.assignment_epoch,
+            "assignorName": &*it.assignor,
+            "members": members.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Partitions by the ids of their topics.
+fn by_id(all: &[OwnedPartitions]) -> Vec<Value> {
+    let topic = |(topic, partitions): &OwnedPartitions| json!({"topicId": written(*topic), "partitions": partitions});
+    all.iter().map(topic).collect()
 }
 
 fn joined(version: i16, it: &JoinGroupResponse) -> Value {

@@ -63,10 +63,12 @@ scripts! { CLUSTER_AND_ADMIN "cluster-and-admin":
 }
 
 scripts! { GROUPS "groups":
-    "choice-of-protocol" "classic-timeouts" "delete-groups" "describe-groups" "find-coordinator"
-    "heartbeat-states" "join-checks" "join-versions" "list-groups" "offset-commit-errors"
-    "offset-commit-versions" "offset-delete" "offset-fetch" "offset-metadata" "rebalance"
-    "static-members" "sync-states"
+    "choice-of-protocol" "classic-timeouts" "consumer-checks" "consumer-describe"
+    "consumer-epochs" "consumer-reconcile" "consumer-timeouts" "delete-groups" "describe-groups"
+    "find-coordinator" "heartbeat-states" "join-checks" "join-versions" "list-groups"
+    "mixed-classic-joins" "mixed-empty" "offset-commit-errors" "offset-commit-versions"
+    "offset-delete" "offset-fetch" "offset-metadata" "policy-downgrade" "policy-upgrade"
+    "rebalance" "static-members" "sync-states"
 }
 
 /// Replays scripts: every difference is named, and every name is a difference. Prints how many differ
@@ -114,5 +116,5 @@ fn cluster_and_admin() {
 
 #[test]
 fn groups() {
-    assert_eq!(replay_all(GROUPS), (488, 45));
+    assert_eq!(replay_all(GROUPS), (735, 8));
 }

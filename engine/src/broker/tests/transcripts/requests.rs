@@ -71,9 +71,20 @@ pub(super) fn requests(
             one(DescribeTransactionsRequest { transactional_ids: ids.collect() }.into())
         }
         "ListTransactions" => one(list_transactions(body).into()),
-        "JoinGroup" | "SyncGroup" | "Heartbeat" | "LeaveGroup" | "DescribeGroups"
-        | "ListGroups" | "DeleteGroups" | "OffsetCommit" | "OffsetFetch" | "OffsetDelete"
-        | "AddOffsetsToTxn" | "TxnOffsetCommit" => group_requests::requests(api, version, body),
+        "ConsumerGroupHeartbeat"
+        | "ConsumerGroupDescribe"
+        | "JoinGroup"
+        | "SyncGroup"
+        | "Heartbeat"
+        | "LeaveGroup"
+        | "DescribeGroups"
+        | "ListGroups"
+        | "DeleteGroups"
+        | "OffsetCommit"
+        | "OffsetFetch"
+        | "OffsetDelete"
+        | "AddOffsetsToTxn"
+        | "TxnOffsetCommit" => group_requests::requests(api, version, body),
         "BrokerHeartbeat"
         | "AlterPartition"
         | "AllocateProducerIds"

@@ -1,0 +1,111 @@
+//! The values of properties about groups.
+
+use super::property::{Property, choice_property};
+
+choice_property! {
+    /// Which groups with members may go from one protocol to the other (KIP-848).
+    MigrationPolicy "disabled, upgrade, downgrade or bidirectional" {
+        /// None.
+        Disabled = "disabled" | "DISABLED",
+        /// From the classic to the consumer protocol.
+        Upgrade = "upgrade" | "UPGRADE",
+        /// From the consumer to the classic protocol.
+        Downgrade = "downgrade" | "DOWNGRADE",
+        /// Both.
+        Bidirectional = "bidirectional" | "BIDIRECTIONAL",
+    }
+}
+
+choice_property! {
+    /// An assignor of group coordinators.
+    ServerAssignor "uniform or range" {
+        /// As even as possible, and close to what members have.
+        Uniform = "uniform",
+        /// Consecutive partitions of each topic.
+        Range = "range",
+    }
+}
+
+/// The assignors that members may name, the default first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAssignors(Vec<ServerAssignor>);
+
+impl MigrationPolicy {
+    /// Whether groups may go to the consumer protocol.
+    pub const fn allows_upgrade(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Bidirectional)
+    }
+
+    /// Whether groups may go to the classic protocol.
+    pub const fn allows_downgrade(self) -> bool {
+        matches!(self, Self::Downgrade | Self::Bidirectional)
+    }
+
+    /// Whether a group may have members of both protocols.
+    pub const fn allows_any(self) -> bool {
+        !matches!(self, Self::Disabled)
+    }
+}
+
+impl ServerAssignors {
+    /// The name of the default.
+    pub fn first(&self) -> &'static str {
+        self.0.first().map_or("uniform", |first| first.name())
+    }
+
+    /// Whether there is an assignor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|it| it.name() == name)
+    }
+}
+
+impl ServerAssignor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Range => "range",
+        }
+    }
+}
+
+impl Default for ServerAssignors {
+    fn default() -> Self {
+        Self(vec![ServerAssignor::Uniform, ServerAssignor::Range])
+    }
+}
+
+impl Property for ServerAssignors {
+    const EXPECTED: &'static str = "uniform, range or both, separated by commas";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut all = Vec::new();
+        for name in text.split(',') {
+            let assignor = ServerAssignor::parse(name)?;
+            if all.contains(&assignor) {
+                return None;
+            }
+            all.push(assignor);
+        }
+        Some(Self(all))
+    }
+
+    fn render(&self) -> String {
+        self.0.iter().map(|it| it.name()).collect::<Vec<_>>().join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignors_are_a_list_without_repetition() {
+        let range = ServerAssignors::parse("range").expect("a list");
+        assert_eq!((range.first(), range.has("uniform")), ("range", false));
+        assert_eq!(ServerAssignors::parse("uniform, range"), Some(ServerAssignors::default()));
+        assert_eq!(ServerAssignors::default().render(), "uniform,range");
+        for wrong in ["", "sticky", "range,range"] {
+            assert_eq!(ServerAssignors::parse(wrong), None, "{wrong}");
+        }
+    }
+}
