@@ -4,8 +4,8 @@
 mod group;
 
 pub use group::{
-    AssignedMember, CommitKind, GroupFact, GroupState, Leaving, MemberFact, MemberRemoval,
-    Revocation,
+    AssignedMember, CommitKind, ConsumerGroupState, ConsumerMemberState, GroupFact, GroupState,
+    Leaving, MemberFact, MemberRemoval, Revocation,
 };
 
 use crate::error::ErrorCode;

@@ -196,6 +196,10 @@ reaches! {
     OffsetExpired = "offset_expired",
     /// A heartbeat of a member was refused: its epoch is another one (KIP-848).
     MemberEpochFenced = "member_epoch_fenced",
+    /// A group with members went to the consumer protocol (KIP-848).
+    GroupUpgraded = "group_upgraded",
+    /// A group with members went back to the classic protocol (KIP-848).
+    GroupDowngraded = "group_downgraded",
     /// A broker took over groups that another one had coordinated, or itself before a restart.
     GroupsTakenOver = "groups_taken_over",
     /// A member left its group because its application did not poll in time (KIP-62).

@@ -87,7 +87,6 @@ const MODELLED: &[(Scope, &str, &[&str])] = &[
     (Scope::Consumer, "security.protocol", &["PLAINTEXT"]),
     (Scope::Consumer, "enable.metrics.push", &["false"]),
     (Scope::Consumer, "interceptor.classes", &[""]),
-    (Scope::Consumer, "group.protocol", &["classic"]),
     (Scope::Consumer, "internal.leave.group.on.close", &["true"]),
     (Scope::Consumer, "allow.auto.create.topics", &["false"]),
     (Scope::Consumer, "client.rack", &[""]),

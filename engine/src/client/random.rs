@@ -17,6 +17,25 @@ impl Random {
         Self(random)
     }
 
+    /// A random UUID (RFC 9562, version 4) as the Java client writes it: 22 characters of base64, the first of which is not `-`
+    /// (`Uuid.randomUuid`).
+    pub(crate) fn base64_uuid(&mut self) -> String {
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        loop {
+            let bits = (u128::from(self.0.next_u64()) << 64) | u128::from(self.0.next_u64());
+            let bits = bits & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
+            let digit = |place: u32| match place {
+                21 => (bits << 4) as usize & 0x3f,
+                _ => (bits >> (122 - 6 * place)) as usize & 0x3f,
+            };
+            let text: String = (0..22).map(|place| DIGITS[digit(place)] as char).collect();
+            if !text.starts_with('-') {
+                return text;
+            }
+        }
+    }
+
     /// A random UUID, as text (RFC 9562, version 4).
     pub(crate) fn uuid(&mut self) -> String {
         let bits = (u128::from(self.0.next_u64()) << 64) | u128::from(self.0.next_u64());

@@ -1,6 +1,7 @@
 //! The values of properties about groups.
 
 use super::property::{Property, choice_property};
+use std::sync::Arc;
 
 choice_property! {
     /// Which groups with members may go from one protocol to the other (KIP-848).
@@ -23,6 +24,53 @@ choice_property! {
         Uniform = "uniform",
         /// Consecutive partitions of each topic.
         Range = "range",
+    }
+}
+
+/// `group.protocol`: how a consumer is a member of its group. Upper and lower case count the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// Members join together, and one of them assigns.
+    Classic,
+    /// The coordinator assigns, and each member follows in steps of its own (KIP-848).
+    Consumer,
+}
+
+impl Property for GroupProtocol {
+    const EXPECTED: &'static str = "classic or consumer";
+
+    fn parse(text: &str) -> Option<Self> {
+        let of = [("classic", Self::Classic), ("consumer", Self::Consumer)];
+        let named = of.into_iter().find(|(name, _)| text.trim().eq_ignore_ascii_case(name));
+        named.map(|(_, protocol)| protocol)
+    }
+
+    fn render(&self) -> String {
+        match self {
+            Self::Classic => "classic".to_owned(),
+            Self::Consumer => "consumer".to_owned(),
+        }
+    }
+}
+
+/// `group.remote.assignor`: the name of an assignor of coordinators, or none. A coordinator refuses a
+/// member that names one which it does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteAssignor(pub Option<Arc<str>>);
+
+impl Property for RemoteAssignor {
+    const EXPECTED: &'static str = "the name of an assignor";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "" => None,
+            "null" => Some(Self(None)),
+            name => Some(Self(Some(name.into()))),
+        }
+    }
+
+    fn render(&self) -> String {
+        self.0.as_deref().unwrap_or("null").to_owned()
     }
 }
 
@@ -97,6 +145,14 @@ impl Property for ServerAssignors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_protocol_is_named_in_any_case() {
+        assert_eq!(GroupProtocol::parse("CONSUMER"), Some(GroupProtocol::Consumer));
+        assert_eq!(GroupProtocol::parse("Classic"), Some(GroupProtocol::Classic));
+        assert_eq!(GroupProtocol::parse("streams"), None);
+        assert_eq!(RemoteAssignor::parse(""), None);
+    }
 
     #[test]
     fn assignors_are_a_list_without_repetition() {

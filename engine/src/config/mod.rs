@@ -4,7 +4,7 @@ mod group;
 mod property;
 mod tables;
 
-pub use group::{MigrationPolicy, ServerAssignor, ServerAssignors};
+pub use group::{GroupProtocol, MigrationPolicy, RemoteAssignor, ServerAssignor, ServerAssignors};
 pub use property::{
     Acks, Assignor, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
     PropertyError, Reset, TransactionVersion, TransactionalIdProperty,

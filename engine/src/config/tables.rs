@@ -1,6 +1,6 @@
 //! The tables of properties.
 
-use super::group::{MigrationPolicy, ServerAssignors};
+use super::group::{GroupProtocol, MigrationPolicy, RemoteAssignor, ServerAssignors};
 use super::property::{
     Acks, Assignors, InstanceIdProperty, IsolationLevel, LogDirs, Partitioner, Property,
     PropertyError, Reset, TransactionVersion, TransactionalIdProperty,
@@ -198,6 +198,16 @@ properties! {
         "group.consumer.session.timeout.ms" consumer_session_timeout: Span = Span::secs(45);
         /// how often such a member sends a heartbeat.
         "group.consumer.heartbeat.interval.ms" consumer_heartbeat_interval: Span = Span::secs(5);
+        /// the shortest `group.consumer.session.timeout.ms` with which a broker starts.
+        "group.consumer.min.session.timeout.ms" consumer_min_session_timeout: Span = Span::secs(45);
+        /// the longest.
+        "group.consumer.max.session.timeout.ms" consumer_max_session_timeout: Span = Span::secs(60);
+        /// the shortest `group.consumer.heartbeat.interval.ms` with which a broker starts.
+        "group.consumer.min.heartbeat.interval.ms" consumer_min_heartbeat_interval: Span =
+            Span::secs(5);
+        /// the longest.
+        "group.consumer.max.heartbeat.interval.ms" consumer_max_heartbeat_interval: Span =
+            Span::secs(15);
         /// how many members a group of the consumer protocol may have.
         "group.consumer.max.size" consumer_group_max_size: u32 = i32::MAX as u32;
         /// the assignors that its members may name, the default first.
@@ -335,6 +345,10 @@ properties! {
         "max.poll.interval.ms" max_poll_interval: Span = Span::secs(300);
         /// how a group shares partitions: the assignors that a member knows, the best first.
         "partition.assignment.strategy" assignors: Assignors = Assignors::default();
+        /// the protocol of the group (KIP-848).
+        "group.protocol" group_protocol: GroupProtocol = GroupProtocol::Classic;
+        /// the assignor of the coordinator that the member prefers, in the consumer protocol.
+        "group.remote.assignor" group_remote_assignor: RemoteAssignor = RemoteAssignor(None);
         /// the name under which a static member goes on after a restart.
         "group.instance.id" group_instance_id: InstanceIdProperty = InstanceIdProperty(None);
         /// whether a consumer commits its positions by itself, at the next poll.

@@ -87,11 +87,41 @@ pub struct GroupState {
     pub generation: Option<i32>,
     /// The ids of the members of that generation, in order.
     pub members: Vec<MemberId>,
+    /// The group of the consumer protocol; `None`: it is none.
+    pub consumer: Option<ConsumerGroupState>,
     /// The committed offsets, in order of partitions.
     pub offsets: Vec<(NamedPartition, Offset)>,
     /// The offsets that a transaction has brought and that wait for its marker, with its producer id,
     /// in order.
     pub pending: Vec<(NamedPartition, i64)>,
+}
+
+/// A group of the consumer protocol in the memory of its coordinator (KIP-848).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerGroupState {
+    /// The group epoch.
+    pub epoch: i32,
+    /// The epoch of the target assignment.
+    pub target_epoch: i32,
+    /// The members, in order of their ids.
+    pub members: Vec<ConsumerMemberState>,
+}
+
+/// A member of a group of the consumer protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerMemberState {
+    /// Its id.
+    pub member: MemberId,
+    /// Its epoch; -2: it is static and away.
+    pub epoch: i32,
+    /// The epoch that it had before.
+    pub previous_epoch: i32,
+    /// What it is assigned, in order.
+    pub assigned: Vec<TopicPartition>,
+    /// What it has still to give up, in order.
+    pub to_revoke: Vec<TopicPartition>,
+    /// What it is to be assigned, in order.
+    pub target: Vec<TopicPartition>,
 }
 
 /// A member of a generation.
@@ -118,6 +148,8 @@ pub enum MemberRemoval {
     DidNotRejoin,
     /// It joined, and did not sync within the rebalance time-out.
     DidNotSync,
+    /// It did not give up partitions within the rebalance time-out (KIP-848).
+    DidNotRevoke,
     /// It came to join again when the group was full (`group.max.size`).
     NoRoom,
     /// Another member came with its `group.instance.id` (KIP-345).
@@ -130,8 +162,8 @@ pub enum MemberRemoval {
 /// An event of a member of a group, or of its application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberFact {
-    /// The member has an assignment of a generation (SyncGroup), and owns these partitions from now
-    /// on. What it has to give up was reported as [`Self::Revoked`] before.
+    /// The member has an assignment of a generation (SyncGroup), or of a member epoch
+    /// (ConsumerGroupHeartbeat), and owns these partitions from now on. What it has to give up was reported as [`Self::Revoked`] before.
     Joined {
         /// `group.id`
         group: GroupId,
@@ -139,9 +171,9 @@ pub enum MemberFact {
         member: MemberId,
         /// `group.instance.id`
         instance: Option<GroupInstanceId>,
-        /// The generation.
+        /// The generation, or the member epoch.
         generation: i32,
-        /// The assignor.
+        /// The assignor; empty if the coordinator assigns.
         protocol: Arc<str>,
         /// All partitions that it owns.
         partitions: Vec<TopicPartition>,

@@ -185,6 +185,21 @@ pub fn check_member_commit(commit: MemberCommit) -> Result<(), ErrorCode> {
     }
 }
 
+/// A partition of a member whose assignment changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The member still owns it, or has still to give it up.
+    pub is_kept: bool,
+    /// It had to give it up.
+    pub had_to_go: bool,
+}
+
+/// Whether a partition goes on to count as owned when the assignment of its owner changes. A member may
+/// get back what it had to give up (KAFKA-16147).
+pub fn keeps_owner(kept: Kept) -> bool {
+    kept.is_kept
+}
+
 /// A partition of the target assignment of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {

@@ -298,6 +298,8 @@ rules! {
     /// Whether a group of the consumer protocol accepts a commit of offsets (KIP-848).
     check_member_commit(commit: group::MemberCommit) -> Result<(), ErrorCode> =
         group::check_member_commit;
+    /// Whether a partition goes on to count as owned when its owner's assignment changes (KAFKA-16147).
+    keeps_owner(kept: group::Kept) -> bool = group::keeps_owner;
     /// Whether a member gets a partition of its target assignment (KIP-848).
     may_assign_partition(release: group::Release) -> bool = group::may_assign_partition;
 }

@@ -5,10 +5,12 @@
 //! coordinator that goes on with a generation from memory.
 
 use super::{Check, Findings, Ground};
-use crate::evidence::group::{Commit, GenerationValue, Group};
+use crate::evidence::group::{Commit, Current, GenerationValue, Group};
 use crate::evidence::{Effect, Moment, View};
 use engine::fact::{CommitKind, Fact};
 use engine::ids::Offset;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +54,14 @@ impl Check for GroupCommits {
             let record = &group.offsets[name][*index];
             let Some(value) = record.value else { continue };
             let of = (*log, append.replica);
+            let consumers = view.consumer_group(group, of, record.place);
             let generation = view.generation_record(group, of, record.place);
             let generation = generation.and_then(|it| it.value.as_ref());
-            if let Some(what) = wrong(view, group, (name, value, record.at), generation) {
+            let present = match consumers.members() {
+                Some(members) => Present::Consumer(members),
+                None => Present::Classic(generation),
+            };
+            if let Some(what) = wrong(view, group, (name, value, record.at), &present) {
                 out.add(Self::NAME, what, at, *log, Ground::Never).offset(record.place).detail(
                     format!(
                         "group {}, {value} of {name}, the generation is {}",
@@ -67,12 +74,39 @@ impl Check for GroupCommits {
     }
 }
 
+/// Who may commit when an offset is stored.
+enum Present<'a> {
+    /// The members of a generation; `None`: there has been none.
+    Classic(Option<&'a GenerationValue>),
+    /// The members of a group of the consumer protocol.
+    Consumer(&'a BTreeMap<Arc<str>, Current>),
+}
+
+impl Present<'_> {
+    /// Whether a commit is of one of them, or of a consumer outside of the group while that has no
+    /// members. A commit that waits is sent with the epoch that the member has by then, so that a member
+    /// that was none when it was asked to commit, or had an earlier epoch, may have sent it.
+    fn has(&self, commit: &Commit) -> bool {
+        match self {
+            Self::Classic(generation) => is_of(commit, *generation),
+            Self::Consumer(members) => match members.get(&commit.member) {
+                Some(member) => commit.generation <= member.epoch,
+                None => {
+                    let names_none = commit.generation < 0
+                        && matches!(commit.kind, CommitKind::InTransaction { .. });
+                    members.is_empty() && commit.generation < 0 || names_none
+                }
+            },
+        }
+    }
+}
+
 /// What is wrong with an offset in the log: no member of the generation has committed it.
 fn wrong(
     view: &View,
     group: &Group,
     (partition, value, at): (&str, Offset, u64),
-    generation: Option<&GenerationValue>,
+    present: &Present<'_>,
 ) -> Option<&'static str> {
     let index = view.named(group.cluster, partition)?;
     let lives = view.members.of_group(group.cluster, &group.name).map(|(_, life)| life);
@@ -82,7 +116,7 @@ fn wrong(
     if asked.peek().is_none() {
         return Some("an offset was stored that no member had committed");
     }
-    (!asked.any(|commit| is_of(commit, generation)))
+    (!asked.any(|commit| present.has(commit)))
         .then_some("an offset was stored that only a former member had committed")
 }
 

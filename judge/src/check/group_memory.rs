@@ -8,7 +8,7 @@
 use super::{Check, Findings, Ground};
 use crate::evidence::group::name;
 use crate::evidence::{Moment, View};
-use engine::fact::{Fact, GroupFact, GroupState};
+use engine::fact::{ConsumerGroupState, Fact, GroupFact, GroupState};
 use engine::ids::{Offset, TopicPartition};
 use engine::protocol::NamedPartition;
 
@@ -88,6 +88,9 @@ fn difference(memory: &GroupState, log: &GroupState) -> String {
             log.members.len()
         );
     }
+    if memory.consumer != log.consumer {
+        return of_consumer_group(memory.consumer.as_ref(), log.consumer.as_ref());
+    }
     if memory.offsets != log.offsets {
         let other = |of: &(NamedPartition, Offset)| !log.offsets.contains(of);
         let lacking = |of: &&(NamedPartition, Offset)| !memory.offsets.contains(of);
@@ -99,6 +102,44 @@ fn difference(memory: &GroupState, log: &GroupState) -> String {
         return format!("{} in memory, {} by the log", words(first), words(missing));
     }
     format!("{} pending offsets in memory, {} by the log", memory.pending.len(), log.pending.len())
+}
+
+/// What differs first between two states of a group of the consumer protocol.
+fn of_consumer_group(
+    memory: Option<&ConsumerGroupState>,
+    log: Option<&ConsumerGroupState>,
+) -> String {
+    let (Some(memory), Some(log)) = (memory, log) else {
+        let word = |of: bool| if of { "the consumer protocol" } else { "another protocol" };
+        return format!("{} in memory, {} by the log", word(memory.is_some()), word(log.is_some()));
+    };
+    let epochs = |of: &ConsumerGroupState| (of.epoch, of.target_epoch);
+    if epochs(memory) != epochs(log) {
+        return format!(
+            "epochs {:?} of group and target in memory, {:?} by the log",
+            epochs(memory),
+            epochs(log)
+        );
+    }
+    let other = memory.members.iter().find(|it| !log.members.contains(it));
+    match other.or(log.members.iter().find(|it| !memory.members.contains(it))) {
+        Some(member) => {
+            let of = |of: &ConsumerGroupState| {
+                of.members.iter().find(|it| it.member == member.member).map(|it| {
+                    let partitions = it.assigned.len() + it.to_revoke.len();
+                    format!("epoch {} with {partitions} partitions", it.epoch)
+                })
+            };
+            let words = |it: Option<String>| it.unwrap_or("nothing".to_owned());
+            format!(
+                "member {}: {} in memory, {} by the log",
+                member.member,
+                words(of(memory)),
+                words(of(log))
+            )
+        }
+        None => "its members are in another order".to_owned(),
+    }
 }
 
 fn served(

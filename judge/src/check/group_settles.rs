@@ -24,9 +24,13 @@ impl Check for GroupSettles {
             // leader excuses the group.
             let cluster = missing.about.map(|(cluster, _)| cluster);
             let known = cluster.and_then(|cluster| view.groups.named(cluster, group));
-            let records = known.and_then(|known| view.groups.all()[known].generations.first());
-            let about = records.map(|record| {
-                let log = &view.partitions[record.log];
+            let log = known.and_then(|known| {
+                let group = &view.groups.all()[known];
+                let first = group.generations.first().map(|it| it.log);
+                first.or(group.consumer.first().map(|it| it.log))
+            });
+            let about = log.map(|log| {
+                let log = &view.partitions[log];
                 (log.cluster, log.id)
             });
             let what = "a group has not settled";

@@ -18,10 +18,11 @@ pub struct GroupCounts {
     /// those that it had not reached when its members ended.
     #[serde(default)]
     pub not_reached: u64,
-    /// Generations after the first one.
+    /// Generations after the first one, or target assignments of the consumer protocol.
     #[serde(default)]
     pub rebalances: u64,
-    /// Members that the coordinator removed: their session ended, or they did not come back in time.
+    /// Members that the coordinator removed: their session ended, or they did not come back, or did not
+    /// give up partitions, in time.
     #[serde(default)]
     pub expelled: u64,
     /// Commits that were acknowledged.

@@ -2,7 +2,7 @@
 
 use super::permission::{self, Case};
 use crate::check::{Finding, Ground, GroupGround};
-use crate::evidence::group::{Moved, Processed, Revoked};
+use crate::evidence::group::{Moved, Processed, Revoked, Said};
 use crate::evidence::{End, Life, NONE, View};
 use crate::outcome::GroupCounts;
 use engine::error::ErrorCode;
@@ -211,6 +211,7 @@ pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
         Some(MemberRemoval::DidNotRejoin | MemberRemoval::DidNotSync) => {
             "it had not joined again in time"
         }
+        Some(MemberRemoval::DidNotRevoke) => "it had not given up partitions in time",
         Some(MemberRemoval::Replaced { .. }) => "another one has its group.instance.id",
         Some(MemberRemoval::Left) => "it had left",
         Some(MemberRemoval::NoRoom) => "its group has as many members as group.max.size allows",
@@ -341,8 +342,12 @@ pub(super) fn counts(view: &View, end: &End) -> BTreeMap<String, GroupCounts> {
         }
         if let Some(known) = view.groups.named(of.cluster, &of.group) {
             let group = &view.groups.all()[known];
-            let generations: BTreeSet<i32> =
+            let mut generations: BTreeSet<i32> =
                 group.complete.iter().map(|complete| complete.generation).collect();
+            generations.extend(group.consumer.iter().filter_map(|it| match it.value {
+                Some(Said::TargetEpoch(epoch)) => epoch,
+                _ => None,
+            }));
             // The first generation is no rebalance of an earlier one.
             counts.rebalances = (generations.len() as u64).saturating_sub(1);
             let is_expelled = |why: &MemberRemoval| {
@@ -366,7 +371,10 @@ fn count_commit(commit: &crate::evidence::group::Commit, counts: &mut GroupCount
     match error {
         None => counts.committed += 1,
         Some(
-            ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId | ErrorCode::FencedInstanceId,
+            ErrorCode::IllegalGeneration
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::FencedInstanceId
+            | ErrorCode::StaleMemberEpoch,
         ) => counts.fenced += 1,
         Some(_) => counts.failed += 1,
     }

@@ -2,6 +2,7 @@
 //! the sum of the time-outs in the configuration, so that scenarios with shorter time-outs get
 //! their verdict earlier, and of the time that the written data takes over the slowest link.
 
+use engine::config::GroupProtocol;
 use machine::Span;
 use sim::LinkProfile;
 use spec::{Cluster, Consumers, Link, Scenario};
@@ -150,7 +151,17 @@ fn of_member(scenario: &Scenario, consumers: &Consumers) -> Span {
     let processing = Span(consumers.process_time.nanos().saturating_mul(records));
     let away = consumers.stalls.iter().chain(&consumers.leaves).map(|absence| absence.lasts.0);
     let rebalance = config.max_poll_interval.min(away.max().unwrap_or_default());
-    sum(&[twice(config.session_timeout), twice(config.request_timeout), processing, rebalance])
+    // In the consumer protocol the coordinator has the time-outs. A member may wait for a partition
+    // until its owner has given it up, or has been removed for not doing so.
+    let index = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
+    let (session, others) = match (config.group_protocol, scenario.clusters.get(index)) {
+        (GroupProtocol::Consumer, Some(cluster)) => {
+            let broker = cluster.broker.config();
+            (broker.consumer_session_timeout, twice(broker.consumer_heartbeat_interval))
+        }
+        _ => (config.session_timeout, Span::ZERO),
+    };
+    sum(&[twice(session), twice(config.request_timeout), processing, rebalance, others])
 }
 
 fn of_cluster(cluster: &Cluster) -> Span {

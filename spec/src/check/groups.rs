@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::{Absence, Commit, Consumers, OnRevoke, Pipeline, Time};
+use engine::config::GroupProtocol;
 
 /// The longest that a member is away or takes for one record.
 const LONGEST: Time = Time::secs(3_600);
@@ -191,6 +192,10 @@ impl Check<'_> {
     fn session(&mut self, i: usize, group: &Consumers) {
         let index = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
         let Some(cluster) = self.scenario.clusters.get(index) else { return };
+        // In the consumer protocol the coordinator has the time-outs.
+        if group.config().group_protocol == GroupProtocol::Consumer {
+            return;
+        }
         let broker = cluster.broker.config();
         let (least, most) = (broker.group_min_session_timeout, broker.group_max_session_timeout);
         let session = group.config().session_timeout;

@@ -4,11 +4,13 @@
 //! A group of the classic protocol is in memory what no record says: it rebalances. Of its generation the
 //! reports have what the last record has.
 
+use super::consumer::{Assignment, ConsumerGroup, Member};
+use super::group::Group;
 use super::shard::State;
 use super::shards::Shard;
-use crate::fact::{GroupFact, GroupState};
-use crate::ids::GroupId;
-use std::collections::BTreeMap;
+use crate::fact::{ConsumerGroupState, ConsumerMemberState, GroupFact, GroupState};
+use crate::ids::{GroupId, MemberId, TopicId, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Shard {
     /// The log has been read.
@@ -41,6 +43,7 @@ impl State {
                 group: group.clone(),
                 generation: None,
                 members: Vec::new(),
+                consumer: None,
                 offsets: Vec::new(),
                 pending: Vec::new(),
             }));
@@ -59,6 +62,19 @@ impl State {
                 it.members = generation.map_or(Vec::new(), |it| it.members.clone());
             });
         }
+        let groups = match committed {
+            true => self.groups.committed_keys(),
+            false => self.groups.iter().map(|(group, _)| group.clone()).collect(),
+        };
+        for id in groups {
+            let group = match committed {
+                true => self.groups.committed(&id),
+                false => self.groups.get(&id),
+            };
+            if let Some(Group::Consumer(group)) = group {
+                of(&id, &mut |it| it.consumer = Some(consumer_state(group)));
+            }
+        }
         let offsets = self.offsets.all(committed);
         let pending = self.offsets.all_pending(committed);
         for ((group, partition), offset) in offsets {
@@ -69,4 +85,27 @@ impl State {
         }
         all.into_values().collect()
     }
+}
+
+fn consumer_state(group: &ConsumerGroup) -> ConsumerGroupState {
+    let member = |(id, member): (&MemberId, &Member)| ConsumerMemberState {
+        member: id.clone(),
+        epoch: member.epoch,
+        previous_epoch: member.previous_epoch,
+        assigned: all(&member.assigned),
+        to_revoke: all(&member.to_revoke),
+        target: all(&group.target_of(id)),
+    };
+    ConsumerGroupState {
+        epoch: group.epoch(),
+        target_epoch: group.target_epoch(),
+        members: group.members().map(member).collect(),
+    }
+}
+
+fn all(assignment: &Assignment) -> Vec<TopicPartition> {
+    let of = |(topic, all): (&TopicId, &BTreeSet<i32>)| {
+        all.iter().map(|index| TopicPartition::new(*topic, *index)).collect::<Vec<_>>()
+    };
+    assignment.iter().flat_map(of).collect()
 }

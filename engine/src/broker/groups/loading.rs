@@ -6,7 +6,7 @@
 
 use super::Groups;
 use super::record::Record;
-use super::shard::State;
+use super::shard::{Replay, State};
 use super::shards::{Loading, Read, Shard};
 use super::timers::Timers;
 use super::writes::Writes;
@@ -180,7 +180,8 @@ fn replay(bytes: &Bytes, state: &mut State, cx: &mut Cx<'_>) -> Option<()> {
     for record in records(bytes).ok()? {
         let key = record.key?;
         if let Some(read) = Record::read(&key, record.value.as_deref()).ok()? {
-            state.replay(record.offset, producer_id, read, now_ms);
+            let mut with = Replay { now_ms, rules: &cx.context.rules, out: &mut *cx.io.out };
+            state.replay(record.offset, producer_id, read, &mut with);
         }
     }
     Some(())

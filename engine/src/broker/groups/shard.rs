@@ -31,6 +31,14 @@ pub(super) struct State {
     pub(super) committed_to: Offset,
 }
 
+/// What replaying a record takes beside the record.
+pub(super) struct Replay<'a> {
+    /// The wall clock, in milliseconds.
+    pub(super) now_ms: i64,
+    pub(super) rules: &'a Rulebook,
+    pub(super) out: &'a mut Outbox,
+}
+
 /// A generation in a record.
 #[derive(Clone, Debug)]
 pub(super) struct Generation {
@@ -57,12 +65,12 @@ impl State {
         producer_id: Option<i64>,
         record: &Record,
         is_applied: bool,
-        now_ms: i64,
+        with: &mut Replay<'_>,
     ) {
         if is_applied {
             self.note_generation(at, record);
         } else {
-            self.replay(at, producer_id, record.clone(), now_ms);
+            self.replay(at, producer_id, record.clone(), with);
         }
     }
 
@@ -83,13 +91,13 @@ impl State {
         at: Offset,
         producer_id: Option<i64>,
         record: Record,
-        now_ms: i64,
+        with: &mut Replay<'_>,
     ) {
         self.note_generation(at, &record);
         match record {
             Record::Offset { group, partition, value } => {
                 if value.is_some() && self.groups.get(&group).is_none() {
-                    let new = ClassicGroup::new(group.clone(), now_ms);
+                    let new = ClassicGroup::new(group.clone(), with.now_ms);
                     self.groups.put(at, group.clone(), Some(Group::Classic(new)));
                 }
                 self.offsets.replay(at, producer_id, (group, partition), value);
@@ -98,20 +106,26 @@ impl State {
                 let loaded = value.map(|value| ClassicGroup::loaded(group.clone(), value));
                 self.groups.put(at, group, loaded.map(Group::Classic));
             }
-            Record::Consumer { group, record } => self.replay_consumer(at, group, record),
+            Record::Consumer { group, record } => self.replay_consumer(at, group, record, with),
         }
     }
 
     /// Replays a record of the consumer protocol. A group that only holds offsets becomes one of it. A
     /// tombstone of what there is not means nothing.
-    fn replay_consumer(&mut self, at: Offset, id: GroupId, record: ConsumerRecord) {
+    fn replay_consumer(
+        &mut self,
+        at: Offset,
+        id: GroupId,
+        record: ConsumerRecord,
+        with: &mut Replay<'_>,
+    ) {
         let mut group = match self.groups.get(&id) {
             Some(Group::Consumer(group)) => group.clone(),
             Some(Group::Classic(group)) if !group.is_simple() => return,
             _ if record.value().is_none() => return,
             _ => ConsumerGroup::new(id.clone()),
         };
-        let is_there = group.replay(record);
+        let is_there = group.replay(record, with);
         self.groups.put(at, id, is_there.then_some(Group::Consumer(group)));
     }
 

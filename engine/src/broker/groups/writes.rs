@@ -14,7 +14,7 @@ use super::Groups;
 use super::effects::{After, Answer, Effects, SetTimer, Turn};
 use super::outcomes::of_coordinator;
 use super::record::Record;
-use super::shard::State;
+use super::shard::{Replay, State};
 use super::shards::Shard;
 use crate::broker::context::Cx;
 use crate::broker::replicas::Partitions;
@@ -340,9 +340,10 @@ fn append(
     is_applied: bool,
     number: Option<u64>,
     producer: Option<Producer>,
-    cx: &Cx<'_>,
+    cx: &mut Cx<'_>,
 ) {
     let now = cx.io.now;
+    let mut with = Replay { now_ms: now.wall.0, rules: &cx.context.rules, out: &mut *cx.io.out };
     let Shard { writes, state, .. } = shard;
     let base = writes.next_offset;
     let batch = writes.batch.get_or_insert_with(|| {
@@ -357,7 +358,7 @@ fn append(
         let value = record.value();
         batch.builder.append(now.wall.0, Some(&record.key()), value.as_deref(), &[]);
         let producer_id = producer.map(|producer| producer.id);
-        state.write(writes.next_offset, producer_id, record, is_applied, now.wall.0);
+        state.write(writes.next_offset, producer_id, record, is_applied, &mut with);
         writes.next_offset += 1;
     }
 }

@@ -96,6 +96,18 @@ impl Consumer {
         self.run(now, out);
     }
 
+    /// Reads no more of these partitions, which are going to be given up: what was fetched and not polled is
+    /// dropped, and what is on its way is ignored. Their positions stay.
+    pub(crate) fn stop_reading(&mut self, partitions: &[NamedPartition]) {
+        for (topic, index) in partitions {
+            let Some(place) = self.find(topic, *index) else { continue };
+            let stamp = self.stamp();
+            let assigned = &mut self.partitions[place];
+            (assigned.is_revoked, assigned.stamp, assigned.buffered) = (true, stamp, None);
+            self.ready.retain(|ready| *ready != place);
+        }
+    }
+
     /// The partitions that wait for the committed offset of the group.
     pub(crate) fn awaiting_committed(&self) -> Vec<NamedPartition> {
         let waiting = self.partitions.iter().filter(|it| it.state == State::Initializing);

@@ -83,6 +83,8 @@ pub(super) struct Assigned {
     pub(super) time: Time,
     /// The end of the readable records according to the last fetch.
     pub(super) readable_end: Option<Offset>,
+    /// It is going to be given up, and not read any more (`markPendingRevocation`).
+    pub(super) is_revoked: bool,
     /// Its place in the assignment changes.
     pub(super) has_moved: bool,
 }
@@ -127,6 +129,7 @@ impl Assigned {
             end: End::NotWanted,
             time: Time::NotWanted,
             readable_end: None,
+            is_revoked: false,
             has_moved: false,
         }
     }
@@ -171,8 +174,8 @@ impl Assigned {
     /// The leader to fetch from, its epoch and the position, if records can be fetched now.
     pub(super) fn fetchable(&self, now: Mono) -> Option<(NodeId, LeaderEpoch, Offset)> {
         let (node, epoch) = self.leader?;
-        let ready =
-            self.state == State::Reading && self.buffered.is_none() && self.not_before <= now;
+        let is_read = self.state == State::Reading && !self.is_revoked;
+        let ready = is_read && self.buffered.is_none() && self.not_before <= now;
         ready.then_some((node, epoch, self.position?.offset))
     }
 }

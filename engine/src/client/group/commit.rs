@@ -50,6 +50,11 @@ impl Commits {
         !self.pending.is_empty()
     }
 
+    /// Whether a commit by interval is under way.
+    pub(super) fn has_auto_commit(&self) -> bool {
+        self.pending.values().any(|commit| commit.kind == CommitKind::Auto)
+    }
+
     /// The outcome of a commit that precedes a rebalance, once it has one.
     pub(super) fn take_outcome(&mut self, commit: u64) -> Option<Option<CommitError>> {
         self.outcomes.remove(&commit)
@@ -183,6 +188,10 @@ impl GroupConsumer {
             if !self.is_ready(now, node, out) {
                 continue;
             }
+            if self.membership.is_some() {
+                self.send_commit(now, number, out);
+                continue;
+            }
             match self.state {
                 MemberState::Stable => self.send_commit(now, number, out),
                 MemberState::Preparing | MemberState::Completing => {
@@ -250,6 +259,13 @@ impl GroupConsumer {
                 self.forget_coordinator(now, out);
                 CommitError::Retriable(error)
             }
+            // What becomes of the membership is the matter of heartbeats.
+            ErrorCode::UnknownMemberId | ErrorCode::StaleMemberEpoch
+                if self.membership.is_some() =>
+            {
+                CommitError::NotMember(error)
+            }
+            _ if self.membership.is_some() => CommitError::Fatal(error),
             ErrorCode::FencedInstanceId if is_present => CommitError::Fatal(error),
             ErrorCode::FencedInstanceId if is_joining => CommitError::RebalanceInProgress,
             ErrorCode::FencedInstanceId => CommitError::NotMember(error),

@@ -65,8 +65,11 @@ impl GroupConsumer {
         self.lookup.failures += 1;
         self.lookup.not_before = now + self.backoff.after(self.lookup.failures, &mut self.random);
         self.consumer.request_metadata();
-        // Asynchronous commits wait for one look-up and no longer.
-        self.fail_waiting_commits(now, out);
+        // Asynchronous commits wait for one look-up and no longer; in the consumer protocol for as long
+        // as it takes.
+        if self.membership.is_none() {
+            self.fail_waiting_commits(now, out);
+        }
     }
 
     /// The coordinator is not trusted any more: the connection to it is closed, with all requests in
@@ -122,7 +125,11 @@ impl GroupConsumer {
             (Context::Heartbeat(sent), Response::Heartbeat(it)) => {
                 self.on_heartbeat(now, &sent, it.error, out);
             }
-            (Context::Leave, Response::LeaveGroup(_)) => self.on_left(),
+            (Context::Beat, Response::ConsumerGroupHeartbeat(it)) => self.on_beat(now, it, out),
+            (Context::Farewell, Response::ConsumerGroupHeartbeat(_)) => {}
+            (Context::Leave, Response::LeaveGroup(_) | Response::ConsumerGroupHeartbeat(_)) => {
+                self.on_left()
+            }
             (Context::Commit(number, sent), Response::OffsetCommit(it)) => {
                 self.on_committed(now, number, &sent, it, out);
             }
@@ -156,6 +163,8 @@ impl GroupConsumer {
                 Context::Heartbeat(_) => {
                     self.heartbeat.failed(now, self.backoff, &mut self.random);
                 }
+                Context::Beat => self.on_beat_lost(now),
+                Context::Farewell => {}
                 Context::Leave => self.on_left(),
                 Context::Commit(number, _) => self.on_commit_lost(now, number, out),
                 Context::Fetch(_) => self.on_committed_lost(now),

@@ -47,6 +47,11 @@ impl Heartbeat {
         self.poll_by = now + self.max_poll;
     }
 
+    /// Without a poll until then, the member leaves.
+    pub(super) fn poll_by(&self) -> Mono {
+        self.poll_by
+    }
+
     /// Begins, with all times anew.
     pub(super) fn enable(&mut self, now: Mono) {
         self.is_enabled = true;

@@ -215,6 +215,6 @@ impl GroupConsumer {
 }
 
 /// A time in whole milliseconds, as requests have it.
-fn millis(span: Span) -> i32 {
+pub(super) fn millis(span: Span) -> i32 {
     i32::try_from(span.as_millis()).unwrap_or(i32::MAX)
 }

@@ -51,7 +51,11 @@ impl GroupConsumer {
             return;
         }
         self.is_polling = false;
-        let deadline = now.mono + CLOSE_TIMEOUT;
+        let mut timeout = CLOSE_TIMEOUT;
+        if self.membership.is_some() {
+            timeout = timeout.min(self.config.request_timeout);
+        }
+        let deadline = now.mono + timeout;
         self.closing = Some(Closing { step: Step::Committing, deadline });
         if self.config.enable_auto_commit && !self.owned.is_empty() {
             self.commit_before_close(now, deadline, out);
@@ -70,7 +74,8 @@ impl GroupConsumer {
             Step::Committing if self.commits.are_pending() && !is_late => return,
             Step::Committing if !self.owned.is_empty() => {
                 closing.step = Step::Listening;
-                let is_settled = self.state == MemberState::Stable && self.generation.is_member();
+                let is_settled = self.generation.is_member()
+                    && (self.state == MemberState::Stable || self.membership.is_some());
                 let why = match is_settled {
                     true => Revocation::Leaving,
                     false => Revocation::Lost { error: self.ended_by },
@@ -121,6 +126,9 @@ impl GroupConsumer {
     /// Leaves the group. A static member only forgets its membership: its partitions wait for it until
     /// its session ends. Returns whether LeaveGroup was sent.
     pub(super) fn leave_group(&mut self, now: Mono, why: Leaving, out: &mut Outbox) -> bool {
+        if self.membership.is_some() {
+            return self.leave_on_close(now, out);
+        }
         let is_member = self.state != MemberState::Unjoined && !self.generation.member.is_empty();
         let is_dynamic = self.config.group_instance_id.0.is_none();
         let node = self.coordinator.filter(|node| self.channels.is_open(*node));

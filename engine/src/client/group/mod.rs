@@ -1,5 +1,7 @@
 //! A consumer that is a member of a group, classic protocol (`ClassicKafkaConsumer.subscribe`,
-//! `ConsumerCoordinator`, `AbstractCoordinator`; KIP-62, KIP-345, KIP-394, KIP-429).
+//! `ConsumerCoordinator`, `AbstractCoordinator`; KIP-62, KIP-345, KIP-394, KIP-429). With
+//! `group.protocol=consumer` it has the protocol of KIP-848 (`reconciling/`), and of what follows only
+//! commits, committed offsets, the look-up of the coordinator and closing.
 //!
 //! It is a [`Consumer`], which fetches and keeps positions, and a membership, which says what it reads.
 //!
@@ -57,6 +59,7 @@ mod join;
 mod leave;
 mod offsets;
 mod rebalance;
+mod reconciling;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -84,6 +87,7 @@ use leave::Closing;
 use machine::{Boot, Mono, NodeId, Now, Span};
 use offsets::Committed;
 use rebalance::{Listening, Prepare};
+use reconciling::Membership;
 use state::{Context, Generation, MemberState, Memory};
 use std::sync::Arc;
 
@@ -119,6 +123,8 @@ pub struct GroupConsumer {
     /// The listener of the application runs.
     listening: Option<Listening>,
     heartbeat: Heartbeat,
+    /// The membership, if it is one of the consumer protocol.
+    membership: Option<Box<Membership>>,
     /// What the member owns, and the membership in which it got that.
     owned: Vec<NamedPartition>,
     owned_in: Generation,
@@ -163,13 +169,15 @@ impl GroupConsumer {
             reconnect_backoff_max: config.reconnect_backoff_max,
             setup_timeout: config.connection_setup_timeout,
         };
+        let mut random = Random::new(boot.entropy, STREAM);
+        let membership = Membership::new(config, &mut random);
         Self {
             consumer,
             group: Arc::clone(group),
             client_id: format!("consumer-{group}-{}", boot.node.node).into(),
             rules,
             node: boot.node,
-            random: Random::new(boot.entropy, STREAM),
+            random,
             backoff: Backoff { initial: config.retry_backoff, max: config.retry_backoff_max },
             channels: Channels::new(Channel::Group, channel_config),
             topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
@@ -183,6 +191,7 @@ impl GroupConsumer {
             join: Join::None,
             listening: None,
             heartbeat: Heartbeat::new(config),
+            membership,
             owned: Vec::new(),
             owned_in: Generation::default(),
             ended_by: None,
@@ -213,10 +222,15 @@ impl GroupConsumer {
 
     /// What a producer needs to commit offsets of the group in its transactions (KIP-447).
     pub fn group_metadata(&self) -> GroupMetadata {
+        // An epoch counts at once, a generation only with its assignment.
+        let of = match self.membership {
+            Some(_) => &self.generation,
+            None => &self.owned_in,
+        };
         GroupMetadata {
             group: Arc::clone(&self.group),
-            generation: self.owned_in.id,
-            member: Arc::clone(&self.owned_in.member),
+            generation: of.id,
+            member: Arc::clone(&of.member),
             instance: self.config.group_instance_id.0.clone(),
         }
     }
@@ -228,6 +242,9 @@ impl GroupConsumer {
 
     /// Whether the member has its assignment, has taken it over, and knows of no rebalance.
     pub fn is_settled(&self) -> bool {
+        if let Some(membership) = &self.membership {
+            return membership.is_settled() && self.listening.is_none();
+        }
         self.state == MemberState::Stable && !self.needs_rejoin && matches!(self.join, Join::None)
     }
 
@@ -314,14 +331,13 @@ impl GroupConsumer {
     /// Does all that can be done now, and sets the timer for the rest.
     fn run(&mut self, now: Now, out: &mut Outbox) {
         self.consumer.refresh_metadata(now, out);
-        self.notice_metadata();
-        self.beat(now.mono, out);
-        if self.needs_coordinator() {
-            self.look_up(now.mono, out);
-        }
-        self.assign_when_known(now.mono, out);
-        if self.is_polling && self.failure.is_none() {
-            self.coordinate(now, out);
+        if self.membership.is_some() {
+            if self.needs_coordinator() {
+                self.look_up(now.mono, out);
+            }
+            self.run_membership(now, out);
+        } else {
+            self.run_classic(now, out);
         }
         self.send_commits(now.mono, out);
         self.go_on_closing(now, out);
@@ -331,8 +347,26 @@ impl GroupConsumer {
         self.arm(now.mono, out);
     }
 
+    fn run_classic(&mut self, now: Now, out: &mut Outbox) {
+        self.notice_metadata();
+        self.beat(now.mono, out);
+        if self.needs_coordinator() {
+            self.look_up(now.mono, out);
+        }
+        self.assign_when_known(now.mono, out);
+        if self.is_polling && self.failure.is_none() {
+            self.coordinate(now, out);
+        }
+    }
+
     fn needs_coordinator(&self) -> bool {
         let is_closing = self.closing.as_ref().is_some_and(Closing::needs_coordinator);
+        if let Some(membership) = &self.membership
+            && membership.needs_coordinator()
+            && self.closing.is_none()
+        {
+            return true;
+        }
         self.is_polling && self.failure.is_none()
             || is_closing
             || self.heartbeat.is_enabled
@@ -354,7 +388,9 @@ impl GroupConsumer {
         if let Some(node) = self.coordinator {
             wake = wake.min(later(self.channels.not_before(node), now));
         }
-        if self.is_polling {
+        if self.membership.is_some() {
+            wake = wake.min(self.next_of_membership(now));
+        } else if self.is_polling {
             wake = wake.min(self.next_of_rebalance(now));
             if self.config.enable_auto_commit && self.is_settled() {
                 wake = wake.min(later(self.auto_commit_at, now));

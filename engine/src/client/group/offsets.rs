@@ -29,7 +29,8 @@ impl GroupConsumer {
     /// offsets of them have to end first (KIP-447). A member that has to join again does so first
     /// (`updateAssignmentMetadataIfNeeded`).
     pub(super) fn fetch_committed(&mut self, now: Mono, out: &mut Outbox) {
-        let joins = self.needs_rejoin || !matches!(self.join, Join::None);
+        let joins =
+            self.membership.is_none() && (self.needs_rejoin || !matches!(self.join, Join::None));
         let may_ask = self.is_polling && !joins && self.committed.in_flight.is_none();
         if !may_ask || now < self.committed.not_before {
             return;
@@ -49,11 +50,12 @@ impl GroupConsumer {
         };
         self.observe(asked, out);
         let group = Arc::clone(&self.group);
+        let names_member = self.membership.is_some() && self.generation.is_member();
         let request = OffsetFetchRequest {
             group,
             partitions: Some(partitions),
-            member: None,
-            epoch: -1,
+            member: names_member.then(|| Arc::clone(&self.generation.member)),
+            epoch: if names_member { self.generation.id } else { -1 },
             require_stable: true,
         };
         let timeout = self.config.request_timeout;
@@ -103,6 +105,10 @@ impl GroupConsumer {
         match error {
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
                 self.forget_coordinator(now, out);
+                self.on_committed_lost(now);
+            }
+            // The epoch has risen since: the request is repeated with the present one.
+            ErrorCode::StaleMemberEpoch if self.generation.is_member() => {
                 self.on_committed_lost(now);
             }
             // `UNKNOWN_TOPIC_OR_PARTITION` may be repeated elsewhere; here it throws.

@@ -49,6 +49,10 @@ pub(super) enum Then {
     Join,
     /// The member takes over an assignment of this generation, and joins once more.
     TakeOver(Vec<NamedPartition>, Generation),
+    /// The assignment of the consumer protocol is taken over.
+    Reconcile,
+    /// A membership of the consumer protocol that has ended begins anew.
+    Release,
     /// The consumer closes.
     Leave,
 }
@@ -202,7 +206,7 @@ impl GroupConsumer {
         true
     }
 
-    fn take_over(
+    pub(super) fn take_over(
         &mut self,
         now: Now,
         assigned: Vec<NamedPartition>,
@@ -268,6 +272,16 @@ impl GroupConsumer {
             Then::TakeOver(assigned, generation) => {
                 self.needs_rejoin = true;
                 self.take_over(now, assigned, generation, out);
+                self.is_polling = true;
+            }
+            Then::Reconcile => {
+                self.consumer.assign_group(now, &self.owned, out);
+                self.listener_returned_for_reconciliation();
+                self.is_polling = true;
+            }
+            Then::Release => {
+                self.consumer.assign_group(now, &self.owned, out);
+                self.released();
                 self.is_polling = true;
             }
             Then::Leave => {

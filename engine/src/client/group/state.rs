@@ -67,6 +67,10 @@ pub(super) enum Context {
     Join(Generation),
     Sync(Generation),
     Heartbeat(Generation),
+    /// A heartbeat of the consumer protocol.
+    Beat,
+    /// The last one of a member that has not polled in time, whose response means nothing.
+    Farewell,
     Leave,
     /// The number of the commit.
     Commit(u64, Generation),
@@ -127,7 +131,7 @@ pub enum CommitError {
     /// The group rebalances: after a poll, the commit may be tried again
     /// (`RebalanceInProgressException`).
     RebalanceInProgress,
-    /// The member has been removed, so that others own its partitions
+    /// The member has been removed, so that others own its partitions, or its epoch has risen since
     /// (`CommitFailedException`).
     NotMember(ErrorCode),
     /// Any other error.

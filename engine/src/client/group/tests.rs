@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 mod commits;
 mod rebalances;
+mod reconciling;
 
 const COORDINATOR: BrokerId = 2;
 const GROUP: &str = "app";

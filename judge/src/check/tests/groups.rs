@@ -217,6 +217,7 @@ fn the_groups_of_a_coordinator_are_the_replay_of_its_log() {
         group: GROUP.into(),
         generation: Some(generation),
         members: vec!["m1002".into()],
+        consumer: None,
         offsets: vec![(("orders".into(), 0), offset)],
         pending: Vec::new(),
     };

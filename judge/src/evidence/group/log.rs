@@ -1,6 +1,8 @@
 //! The records of `__consumer_offsets`, read from their bytes (`OffsetCommitKey`, `OffsetCommitValue`,
-//! `GroupMetadataKey`, `GroupMetadataValue`).
+//! `GroupMetadataKey`, `GroupMetadataValue`); those of the consumer protocol are read in
+//! `consumer.rs`.
 
+use super::consumer::{self, Said};
 use crate::evidence::fields::Reader;
 use bytes::Bytes;
 use engine::ids::Offset;
@@ -24,6 +26,8 @@ pub(super) enum Value {
     Offset(String, Option<Offset>),
     /// The generation of the group; `None`: there is no such group any more.
     Generation(Option<GenerationValue>),
+    /// Something of a group of the consumer protocol.
+    Consumer(Said),
 }
 
 /// One record.
@@ -68,6 +72,10 @@ fn one(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<(String, Value
             let value = value.map(generation).transpose()?;
             Ok(Some((group, Value::Generation(value))))
         }
+        kind @ 3..=8 => {
+            let (group, said) = consumer::read(kind, &mut key, value)?;
+            Ok(Some((group, Value::Consumer(said))))
+        }
         _ => Ok(None),
     }
 }
@@ -111,6 +119,6 @@ fn generation(value: &[u8]) -> Result<GenerationValue, &'static str> {
     Ok(GenerationValue { generation, protocol, members })
 }
 
-fn text(from: &mut Reader<'_>) -> Result<String, &'static str> {
+pub(super) fn text(from: &mut Reader<'_>) -> Result<String, &'static str> {
     from.nullable_text()?.ok_or("a name is null")
 }

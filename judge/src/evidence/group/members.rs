@@ -59,8 +59,11 @@ impl Commit {
     /// Whether the coordinator's decision about a partition was known before a moment: it had been
     /// stored, or refused because it came from a former member. What is stored later is not this commit.
     pub fn is_decided(&self, partition: usize, at: u64) -> bool {
-        use ErrorCode::{FencedInstanceId, IllegalGeneration, None, UnknownMemberId};
-        let decided = [None, FencedInstanceId, IllegalGeneration, UnknownMemberId];
+        use ErrorCode::{
+            FencedInstanceId, IllegalGeneration, None, StaleMemberEpoch, UnknownMemberId,
+        };
+        let decided =
+            [None, FencedInstanceId, IllegalGeneration, StaleMemberEpoch, UnknownMemberId];
         self.answered.as_ref().is_some_and(|(answered, results)| {
             let its =
                 |(of, error): &(usize, ErrorCode)| *of == partition && decided.contains(error);

@@ -4,6 +4,7 @@
 //! | file | evidence |
 //! |---|---|
 //! | `log.rs`, `records.rs` | the bytes of `__consumer_offsets`, and the reports of coordinators |
+//! | `consumer.rs` | groups of the consumer protocol by these records |
 //! | `members.rs` | the history of the members |
 //! | `processing.rs` | which records a group skipped, and which it processed again |
 //!
@@ -33,6 +34,7 @@
 //! | `offsets.retention.minutes` | the offsets of a group without members expire |
 //! | `min.insync.replicas` of `__consumer_offsets` | crashes that it does not cover lose committed offsets |
 
+mod consumer;
 mod log;
 mod members;
 mod processing;
@@ -40,6 +42,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+pub use consumer::{Current, Replayed, Said};
 pub use log::GenerationValue;
 pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked, Shown};
 pub(super) use processing::of_groups;

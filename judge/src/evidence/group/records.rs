@@ -1,6 +1,7 @@
 //! The records of each group in `__consumer_offsets`, in the order in which they were first seen, and
 //! what coordinators reported.
 
+use super::consumer::{Replayed, Said};
 use super::log::{self, GenerationValue, Read, Value};
 use crate::evidence::batch::NONE;
 use crate::evidence::observed::Moment;
@@ -63,6 +64,8 @@ pub struct Group {
     pub name: Arc<str>,
     /// All records of its generations, including those that were lost since.
     pub generations: Vec<Written<GenerationValue>>,
+    /// All records of the consumer protocol; likewise.
+    pub consumer: Vec<Written<Said>>,
     /// All records of its offsets by partition, named as `orders-0`; likewise.
     pub offsets: BTreeMap<String, Vec<Written<Offset>>>,
     /// The generations that were completed, in order.
@@ -76,8 +79,10 @@ pub struct Group {
 pub struct Fresh {
     /// The group, an index of [`Groups::all`].
     pub group: usize,
-    /// The partition, and the index of the record in [`Group::offsets`]; `None`: a generation.
+    /// The partition, and the index of the record in [`Group::offsets`]; `None`: it is none of an offset.
     pub offset: Option<(String, usize)>,
+    /// The index of the record in [`Group::consumer`]; `None`: it is none of the consumer protocol.
+    pub consumer: Option<usize>,
 }
 
 /// All groups.
@@ -122,6 +127,7 @@ impl Groups {
                 cluster,
                 name,
                 generations: Vec::new(),
+                consumer: Vec::new(),
                 offsets: BTreeMap::new(),
                 complete: Vec::new(),
                 removed: Vec::new(),
@@ -156,6 +162,7 @@ impl Groups {
         let Written { at, log, batch, place, .. } = written;
         let group = self.index(cluster, &read.group);
         let of = &mut self.all[group];
+        let mut consumer = None;
         let offset = match read.value {
             Value::Offset(partition, value) => {
                 let records = of.offsets.entry(partition.clone()).or_default();
@@ -166,8 +173,13 @@ impl Groups {
                 of.generations.push(Written { at, log, batch, place, value });
                 None
             }
+            Value::Consumer(said) => {
+                consumer = Some(of.consumer.len());
+                of.consumer.push(Written { at, log, batch, place, value: Some(said) });
+                None
+            }
         };
-        self.fresh.push(Fresh { group, offset });
+        self.fresh.push(Fresh { group, offset, consumer });
     }
 }
 
@@ -243,6 +255,18 @@ impl View {
         counting.max_by_key(|it| it.place)
     }
 
+    /// A group of the consumer protocol by the log of a replica up to an offset.
+    pub fn consumer_group(&self, group: &Group, of: (usize, usize), to: Offset) -> Replayed {
+        let counting = group.consumer.iter().filter(|it| self.counts(it, of, to));
+        replay(counting)
+    }
+
+    /// A group of the consumer protocol by all records that have been seen and not been lost since.
+    pub fn consumer_group_now(&self, group: &Group) -> Replayed {
+        let kept = |it: &&Written<Said>| self.partitions[it.log].batches.get(it.batch).loss == NONE;
+        replay(group.consumer.iter().filter(kept))
+    }
+
     /// The offsets of a partition that transactions have brought in the log of a replica, and that wait
     /// for their marker: their producer ids, in order.
     fn pending(
@@ -289,6 +313,7 @@ impl View {
             group: group.name.clone(),
             generation: generation.map(|it| it.generation),
             members: Vec::new(),
+            consumer: self.consumer_group(group, of, to).state(),
             offsets: Vec::new(),
             pending: Vec::new(),
         };
@@ -304,10 +329,20 @@ impl View {
         }
         state.offsets.sort_unstable();
         state.pending.sort_unstable();
-        let is_known =
-            state.generation.is_some() || !state.offsets.is_empty() || !state.pending.is_empty();
+        let is_known = state.generation.is_some()
+            || state.consumer.is_some()
+            || !state.offsets.is_empty()
+            || !state.pending.is_empty();
         is_known.then_some(state)
     }
+}
+
+fn replay<'a>(records: impl Iterator<Item = &'a Written<Said>>) -> Replayed {
+    let mut records: Vec<&Written<Said>> = records.collect();
+    records.sort_by_key(|it| it.place);
+    let mut replayed = Replayed::default();
+    records.iter().filter_map(|it| it.value.as_ref()).for_each(|said| replayed.take(said));
+    replayed
 }
 
 /// The topic and the index in the name of a partition.

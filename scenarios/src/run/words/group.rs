@@ -39,6 +39,7 @@ pub(super) fn coordinator(fact: &GroupFact, name: Name<'_>) -> String {
                 MemberRemoval::SessionEnded => "its session ended".to_owned(),
                 MemberRemoval::DidNotRejoin => "it did not join again in time".to_owned(),
                 MemberRemoval::DidNotSync => "it did not sync in time".to_owned(),
+                MemberRemoval::DidNotRevoke => "it did not give up partitions in time".to_owned(),
                 MemberRemoval::NoRoom => "the group is full".to_owned(),
                 MemberRemoval::Replaced { by } => format!("{by} has its group.instance.id"),
             };
@@ -54,6 +55,14 @@ pub(super) fn coordinator(fact: &GroupFact, name: Name<'_>) -> String {
 /// What a member of a group, or its application, reported.
 pub(super) fn member(fact: &MemberFact, name: Name<'_>) -> String {
     match fact {
+        MemberFact::Joined { group, member, generation, protocol, partitions, .. }
+            if protocol.is_empty() =>
+        {
+            format!(
+                "is {member} in epoch {generation} of group {group}, with {}",
+                all(partitions, name)
+            )
+        }
         MemberFact::Joined { group, member, generation, protocol, partitions, .. } => format!(
             "is {member} in generation {generation} of group {group} ({protocol}), with {}",
             all(partitions, name)

@@ -16,9 +16,11 @@ use crate::broker::groups::record::Record;
 use crate::broker::groups::shard::State;
 use crate::broker::groups::timers::MemberTimer;
 use crate::error::ErrorCode;
+use crate::fact::Fact;
 use crate::ids::MemberId;
 use crate::metadata::MetadataImage;
 use crate::protocol::NamedPartition;
+use crate::reach::Reach;
 use bytes::Bytes;
 use machine::Span;
 use std::collections::BTreeSet;
@@ -47,8 +49,10 @@ impl ConsumerGroup {
         for (id, member) in classic.taken()? {
             let member = upgraded(member, classic.generation(), turn.image)?;
             group.targets.insert(id.clone(), Arc::new(member.assigned.clone()));
+            group.owners.extend(member.owned().map(|partition| (partition, id.clone())));
             group.members.insert(id, Arc::new(member));
         }
+        turn.out.observe(Fact::Reached(Reach::GroupUpgraded));
         group.hash = hash::of_topics(&group.topics_without(|_| false), turn.image);
         turn.effects.records.push(Record::Group { group: group.id.clone(), value: None });
         turn.effects.records.extend(group.records());
@@ -180,6 +184,7 @@ impl State {
         rebalances: bool,
         turn: &mut Turn<'_>,
     ) {
+        turn.out.observe(Fact::Reached(Reach::GroupDowngraded));
         let mut classic = ClassicGroup::downgraded(group.id.clone(), group.epoch, members, turn);
         turn.effects.records.push(classic.record_as_is());
         turn.effects.is_applied = true;

@@ -12,7 +12,7 @@ use crate::broker::groups::shard::State;
 use crate::broker::groups::timers::{MemberTimer, Timeout};
 use crate::broker::requests::Reply;
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{Fact, MemberRemoval};
 use crate::ids::{GroupId, MemberId, TopicId};
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupState, OwnedPartitions,
@@ -182,6 +182,7 @@ impl ConsumerGroup {
             return Err(ErrorCode::UnreleasedInstanceId);
         }
         turn.out.observe(Fact::Reached(Reach::StaticMemberReplaced));
+        self.report_removed(owner, MemberRemoval::Replaced { by: id.clone() }, turn);
         let mut new = (**member).clone();
         (new.epoch, new.previous_epoch) = (0, 0);
         self.remove_member(owner, turn);

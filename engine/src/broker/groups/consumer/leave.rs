@@ -9,7 +9,7 @@ use crate::broker::groups::group::Group;
 use crate::broker::groups::shard::State;
 use crate::broker::groups::timers::MemberTimer;
 use crate::error::ErrorCode;
-use crate::fact::Fact;
+use crate::fact::{Fact, GroupFact, MemberRemoval};
 use crate::ids::{GroupId, MemberId};
 use crate::protocol::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use crate::reach::Reach;
@@ -36,6 +36,7 @@ impl State {
             let record = group.record(ConsumerRecord::Current { member, value });
             turn.effects.records.push(record);
         } else {
+            group.report_removed(id, MemberRemoval::Left, turn);
             self.fence_members(&request.group, &BTreeSet::from([id.clone()]), turn);
         }
         Ok(ConsumerGroupHeartbeatResponse {
@@ -86,16 +87,34 @@ impl State {
     ) {
         let Some(Group::Consumer(group)) = self.groups.get(id) else { return };
         let Some(known) = group.members.get(member) else { return };
-        match timer {
+        let why = match timer {
             MemberTimer::Rebalance { epoch } if known.epoch != epoch => return,
-            MemberTimer::Session => turn.out.observe(Fact::Reached(Reach::GroupSessionEnded)),
-            _ => {}
-        }
+            MemberTimer::Rebalance { .. } => MemberRemoval::DidNotRevoke,
+            MemberTimer::Session => {
+                turn.out.observe(Fact::Reached(Reach::GroupSessionEnded));
+                MemberRemoval::SessionEnded
+            }
+            MemberTimer::Join => MemberRemoval::DidNotRejoin,
+            MemberTimer::Sync => MemberRemoval::DidNotSync,
+        };
+        group.report_removed(member, why, turn);
         self.fence_members(id, &BTreeSet::from([member.clone()]), turn);
     }
 }
 
 impl ConsumerGroup {
+    /// Reports a member that is going to be removed.
+    pub(super) fn report_removed(&self, id: &MemberId, why: MemberRemoval, turn: &mut Turn<'_>) {
+        let instance = self.members.get(id).and_then(|member| member.metadata.instance.clone());
+        turn.report(GroupFact::MemberRemoved {
+            group: self.id.clone(),
+            generation: self.epoch,
+            member: id.clone(),
+            instance,
+            why,
+        });
+    }
+
     /// Writes the tombstones of a member. Their order matters when they are replayed.
     pub(super) fn remove_member(&self, id: &MemberId, turn: &mut Turn<'_>) {
         for record in [

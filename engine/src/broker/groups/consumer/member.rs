@@ -120,6 +120,12 @@ impl Member {
         contains(&self.assigned, topic, partition) || contains(&self.to_revoke, topic, partition)
     }
 
+    /// What it owns or has not given up.
+    pub(super) fn owned(&self) -> impl Iterator<Item = (TopicId, i32)> {
+        let all = self.assigned.iter().chain(&self.to_revoke);
+        all.flat_map(|(topic, partitions)| partitions.iter().map(|index| (*topic, *index)))
+    }
+
     /// Moves it to an epoch.
     pub(super) fn advance(&mut self, epoch: i32) {
         self.previous_epoch = std::mem::replace(&mut self.epoch, epoch);

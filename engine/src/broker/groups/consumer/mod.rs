@@ -59,11 +59,13 @@ pub(super) use member::{Assignment, Member};
 pub(super) use record::ConsumerRecord;
 
 use super::record::Record;
+use super::shard::Replay;
 use crate::error::ErrorCode;
 use crate::ids::{GroupId, GroupInstanceId, MemberId, TopicId};
 use crate::protocol::GroupState;
-use crate::rules::group::MemberCommit;
+use crate::rules::group::{Kept, MemberCommit};
 use member::LEAVES;
+use record::CurrentValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -78,6 +80,9 @@ pub(in crate::broker) struct ConsumerGroup {
     target_epoch: i32,
     members: BTreeMap<MemberId, Arc<Member>>,
     targets: BTreeMap<MemberId, Arc<Assignment>>,
+    /// The partitions that a member owns or has still to give up, with its id
+    /// (`ConsumerGroup.currentPartitionEpoch`).
+    owners: BTreeMap<(TopicId, i32), MemberId>,
 }
 
 impl ConsumerGroup {
@@ -90,11 +95,12 @@ impl ConsumerGroup {
             target_epoch: 0,
             members: BTreeMap::new(),
             targets: BTreeMap::new(),
+            owners: BTreeMap::new(),
         }
     }
 
     /// Replays a record. Returns whether the group is still there.
-    pub(super) fn replay(&mut self, record: ConsumerRecord) -> bool {
+    pub(super) fn replay(&mut self, record: ConsumerRecord, with: &mut Replay<'_>) -> bool {
         match record {
             ConsumerRecord::Epoch(Some((epoch, hash))) => (self.epoch, self.hash) = (epoch, hash),
             ConsumerRecord::Epoch(None) => return false,
@@ -110,17 +116,13 @@ impl ConsumerGroup {
                 Arc::make_mut(self.member_or_new(member)).metadata = metadata;
             }
             ConsumerRecord::Member { member, value: None } => {
-                self.members.remove(&member);
+                if let Some(before) = self.members.remove(&member) {
+                    self.set_owner(&member, &before, None, with);
+                }
             }
-            ConsumerRecord::Current { member, value: Some(value) } => {
-                Arc::make_mut(self.member_or_new(member)).set_current(value);
-            }
-            ConsumerRecord::Current { member, value: None } => {
-                if let Some(member) = self.members.get_mut(&member) {
-                    let member = Arc::make_mut(member);
-                    (member.epoch, member.previous_epoch) = (LEAVES, LEAVES);
-                    member.assigned.clear();
-                    member.to_revoke.clear();
+            ConsumerRecord::Current { member, value } => {
+                if value.is_some() || self.members.contains_key(&member) {
+                    self.replay_current(member, value, with);
                 }
             }
         }
@@ -129,6 +131,45 @@ impl ConsumerGroup {
 
     fn member_or_new(&mut self, member: MemberId) -> &mut Arc<Member> {
         self.members.entry(member).or_insert_with(|| Arc::new(Member::new()))
+    }
+
+    fn replay_current(&mut self, id: MemberId, value: Option<CurrentValue>, with: &mut Replay<'_>) {
+        let member = self.member_or_new(id.clone());
+        let before = Arc::clone(member);
+        let after = Arc::make_mut(member);
+        match value {
+            Some(value) => after.set_current(value),
+            None => {
+                (after.epoch, after.previous_epoch) = (LEAVES, LEAVES);
+                after.assigned.clear();
+                after.to_revoke.clear();
+            }
+        }
+        let after = Arc::clone(member);
+        self.set_owner(&id, &before, Some(&after), with);
+    }
+
+    /// A member has other partitions than before; what it no longer owns is free.
+    fn set_owner(
+        &mut self,
+        id: &MemberId,
+        before: &Member,
+        after: Option<&Member>,
+        with: &mut Replay<'_>,
+    ) {
+        for (topic, index) in before.owned() {
+            let kept = Kept {
+                is_kept: after.is_some_and(|after| after.owns(topic, index)),
+                had_to_go: member::contains(&before.to_revoke, topic, index),
+            };
+            let is_own = self.owners.get(&(topic, index)) == Some(id);
+            if is_own && !with.rules.keeps_owner(with.out, kept) {
+                self.owners.remove(&(topic, index));
+            }
+        }
+        let came = after.into_iter().flat_map(Member::owned);
+        let came = came.filter(|(topic, index)| !before.owns(*topic, *index));
+        self.owners.extend(came.map(|partition| (partition, id.clone())));
     }
 
     /// The group epoch.
@@ -180,7 +221,7 @@ impl ConsumerGroup {
 
     /// Whether a member owns a partition, or has still to give it up.
     fn is_owned(&self, topic: TopicId, partition: i32) -> bool {
-        self.members.values().any(|member| member.owns(topic, partition))
+        self.owners.contains_key(&(topic, partition))
     }
 
     /// How many members speak the classic protocol.

@@ -7,7 +7,7 @@ mod records;
 mod replaced;
 
 use super::effects::{Answer, Effects, SetTimer, Turn};
-use super::shard::State;
+use super::shard::{Replay, State};
 use super::timers::Timeout;
 use crate::Outbox;
 use crate::broker::requests::Reply;
@@ -77,10 +77,18 @@ impl Bench {
         operation(&mut self.state, &mut turn);
         let effects = turn.effects;
         for record in &effects.records {
-            self.state.write(self.next_offset, None, record, effects.is_applied, 0);
+            let mut with = Replay { now_ms: 0, rules: &rules, out: &mut self.out };
+            self.state.write(self.next_offset, None, record, effects.is_applied, &mut with);
             self.next_offset += 1;
         }
         effects
+    }
+
+    /// Replays a record that no operation of the bench has written.
+    fn replay(&mut self, at: i64, producer_id: Option<i64>, record: super::record::Record) {
+        let rules = Rulebook::kafka();
+        let mut with = Replay { now_ms: 0, rules: &rules, out: &mut self.out };
+        self.state.replay(at, producer_id, record, &mut with);
     }
 
     fn state_of_group(&self) -> Option<GroupState> {

@@ -56,7 +56,7 @@ impl Bench {
             turn.effects.is_applied = true;
         });
         for (place, record) in effects.records.iter().enumerate() {
-            self.state.replay(at + place as i64, Some(producer_id), record.clone(), 0);
+            self.replay(at + place as i64, Some(producer_id), record.clone());
         }
         error_of(&effects)
     }
@@ -160,7 +160,7 @@ fn a_tombstone_removes_what_transactions_have_open() {
     assert_eq!(bench.commit_in_transaction(5, -1, 9), ErrorCode::None);
     let (group, partition) = key();
     let tombstone = Record::Offset { group, partition, value: None };
-    bench.state.replay(bench.next_offset, None, tombstone, 0);
+    bench.replay(bench.next_offset, None, tombstone);
     bench.next_offset += 1;
     assert!(!bench.state.offsets.has_pending(&key()));
     bench.end(5, true);
@@ -212,7 +212,7 @@ fn an_offset_with_a_time_of_its_own_expires_then() {
     };
     let (group, partition) = key();
     let record = Record::Offset { group, partition, value: Some(value) };
-    bench.state.replay(0, None, record, 0);
+    bench.replay(0, None, record);
     bench.next_offset = 1;
     bench.now = Mono(Span::millis(4_999).0);
     assert!(bench.operate(|state, turn| state.expire(turn)).records.is_empty());

@@ -3,7 +3,7 @@
 
 use super::super::group::Group;
 use super::super::record::{OffsetValue, Record};
-use super::super::shard::State;
+use super::super::shard::{Replay, State};
 use crate::broker::fields::Malformed;
 use crate::protocol::GroupState;
 use crate::record::{self, Batch, BatchBuilder, EndTransactionMarker};
@@ -100,7 +100,8 @@ fn loaded(log: &'static [u8]) -> State {
         for it in record::records(&bytes).expect("records") {
             let found = Record::read(&it.key.expect("a key"), it.value.as_deref());
             if let Some(record) = found.expect("a record") {
-                state.replay(it.offset, producer_id, record, 0);
+                let mut with = Replay { now_ms: 0, rules: &rules, out: &mut out };
+                state.replay(it.offset, producer_id, record, &mut with);
             }
         }
     }

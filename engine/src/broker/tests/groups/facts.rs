@@ -63,6 +63,7 @@ fn what_a_coordinator_leaves_behind_is_what_the_next_one_finds() {
         group: GROUP.into(),
         generation: Some(1),
         members: vec![a.as_str().into()],
+        consumer: None,
         offsets: vec![(("orders".into(), 0), 41)],
         pending: Vec::new(),
     };
