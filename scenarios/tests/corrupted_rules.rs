@@ -5,6 +5,8 @@
 //! Unlike the entries of the museum these are not bugs that shipped; they show that the checks keep
 //! what they promise, all the way from a process to a verdict.
 
+#[path = "corrupted_rules/consumer_groups.rs"]
+mod consumer_groups;
 #[path = "corrupted_rules/groups.rs"]
 mod groups;
 #[path = "corrupted_rules/no_rule.rs"]
@@ -446,27 +448,17 @@ const CONVERSE: &[(&str, Notice)] = &[
     ),
     ("leaves_gap", Museum("KAFKA-14034", "stored-once")),
     ("keeps_sequences", Check("acknowledged-survives")),
-    (
-        "check_member_epoch",
-        Never("no client of a run has the consumer protocol: engine tests hold the rule"),
-    ),
-    (
-        "check_member_commit",
-        Never("no client of a run has the consumer protocol: engine tests hold the rule"),
-    ),
-    (
-        "may_assign_partition",
-        Never("no client of a run has the consumer protocol: engine tests hold the rule"),
-    ),
 ];
 
 /// All corruptions, and the rows of all rules.
 fn corruptions() -> impl Iterator<Item = &'static Corruption> {
-    CORRUPTIONS.iter().chain(transactional::CORRUPTIONS).chain(groups::CORRUPTIONS)
+    let all = CORRUPTIONS.iter().chain(transactional::CORRUPTIONS).chain(groups::CORRUPTIONS);
+    all.chain(consumer_groups::CORRUPTIONS)
 }
 
 fn converse() -> impl Iterator<Item = &'static (&'static str, Notice)> {
-    CONVERSE.iter().chain(transactional::CONVERSE).chain(groups::CONVERSE)
+    let all = CONVERSE.iter().chain(transactional::CONVERSE).chain(groups::CONVERSE);
+    all.chain(consumer_groups::CONVERSE)
 }
 
 /// How many seeds are tried. Each corruption shows in one of fifty or more.

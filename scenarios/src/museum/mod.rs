@@ -6,6 +6,7 @@
 //! Kafka's intended promises, so a defect that no release fixes is an entry too, marked as open.
 
 pub mod canary;
+mod consumer_groups;
 mod groups;
 pub mod provoked;
 mod rules;
@@ -230,6 +231,7 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("kip-497.toml"),
     },
     groups::KAFKA_18641,
+    consumer_groups::KAFKA_16147,
     transactional::FL_5,
     transactional::FL_6,
     transactional::KAFKA_5131,
