@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::{Absence, Commit, Consumers, OnRevoke, Pipeline, Time};
-use engine::config::GroupProtocol;
+use engine::config::{BrokerConfig, GroupProtocol, Property};
 
 /// The longest that a member is away or takes for one record.
 const LONGEST: Time = Time::secs(3_600);
@@ -188,15 +188,27 @@ impl Check<'_> {
         self.unwise(path!["consumers", i, "process_time"], message);
     }
 
+    /// A coordinator refuses a member that names an assignor which it does not have.
+    fn assignor(&mut self, i: usize, group: &Consumers, broker: &BrokerConfig) {
+        let Some(name) = group.config().group_remote_assignor.0 else { return };
+        if broker.consumer_assignors.has(&name) {
+            return;
+        }
+        let all = broker.consumer_assignors.render();
+        let message =
+            format!("coordinators have no assignor `{name}` (`group.consumer.assignors={all}`)");
+        self.impossible(path!["consumers", i, "properties", "group.remote.assignor"], message);
+    }
+
     /// A coordinator refuses other session time-outs, so that no member ever joins.
     fn session(&mut self, i: usize, group: &Consumers) {
         let index = self.scenario.cluster_index(group.cluster.as_deref()).unwrap_or(0);
         let Some(cluster) = self.scenario.clusters.get(index) else { return };
+        let broker = cluster.broker.config();
         // In the consumer protocol the coordinator has the time-outs.
         if group.config().group_protocol == GroupProtocol::Consumer {
-            return;
+            return self.assignor(i, group, &broker);
         }
-        let broker = cluster.broker.config();
         let (least, most) = (broker.group_min_session_timeout, broker.group_max_session_timeout);
         let session = group.config().session_timeout;
         if (least..=most).contains(&session) {

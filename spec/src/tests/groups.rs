@@ -83,8 +83,8 @@ fn offsets_with_more_replicas_than_brokers_are_refused() {
 
 #[test]
 fn other_protocols_and_unknown_assignors_are_refused() {
-    let error = refused("[consumers.properties]\ngroup.protocol = 'consumer'\n");
-    assert!(error.message.contains("not modelled"), "{error}");
+    let error = refused("[consumers.properties]\ngroup.protocol = 'streams'\n");
+    assert!(error.message.contains("group.protocol"), "{error}");
     good("[consumers.properties]\ngroup.protocol = 'classic'\n");
     let error = refused("[consumers.properties]\npartition.assignment.strategy = 'range'\n");
     assert!(error.message.contains("partition.assignment.strategy"), "{error}");
@@ -93,6 +93,29 @@ fn other_protocols_and_unknown_assignors_are_refused() {
         error.hint.as_ref().is_some_and(|hint| hint.contains("`group = \"name\"`")),
         "it has a key"
     );
+}
+
+/// KIP-848: the coordinator has the time-outs, and assigns.
+#[test]
+fn what_the_consumer_protocol_lacks_is_refused() {
+    let consumer =
+        |more: &str| format!("[consumers.properties]\ngroup.protocol = 'consumer'\n{more}");
+    good(&consumer("group.remote.assignor = 'range'\n"));
+    for absent in [
+        "session.timeout.ms = 10000\n",
+        "heartbeat.interval.ms = 1000\n",
+        "partition.assignment.strategy = 'org.apache.kafka.clients.consumer.RangeAssignor'\n",
+    ] {
+        let error = refused(&consumer(absent));
+        assert!(error.message.contains("cannot be set where `group.protocol`"), "{error}");
+    }
+    let error = refused(&consumer("group.remote.assignor = 'sticky'\n"));
+    assert!(error.message.contains("no assignor `sticky`"), "{error}");
+    let error = refused("[consumers.properties]\ngroup.remote.assignor = 'range'\n");
+    assert!(error.message.contains("where `group.protocol` is classic"), "{error}");
+    let error =
+        refused("[[clusters]]\n[clusters.broker]\ngroup.consumer.session.timeout.ms = 9000\n");
+    assert!(error.message.contains("group.consumer.min.session.timeout.ms"), "{error}");
 }
 
 #[test]
