@@ -11,6 +11,7 @@ mod admitted;
 mod atomic;
 mod callbacks;
 mod calm;
+mod consumer_owner;
 mod converges;
 mod coordinator;
 mod coordinator_memory;

@@ -20,7 +20,7 @@ pub(crate) const OFFSETS: TopicPartition = TopicPartition::new(TopicId(10), 0);
 pub(crate) const GROUP: &str = "g";
 
 /// The id of a member: it is that of its client.
-fn id(client: u16) -> String {
+pub(super) fn id(client: u16) -> String {
     format!("m{client}")
 }
 
@@ -65,7 +65,7 @@ impl History {
     }
 
     /// The coordinator writes a record, which is replicated.
-    fn write_group(&mut self, key: &[u8], value: Option<&[u8]>, replicated: bool) {
+    pub(super) fn write_group(&mut self, key: &[u8], value: Option<&[u8]>, replicated: bool) {
         let mut builder = BatchBuilder::new().base_offset(self.end(1, OFFSETS)).leader_epoch(0);
         builder.append(1_000, Some(key), value, &[]);
         self.append(1, OFFSETS, true, 0, builder.build());
@@ -234,7 +234,7 @@ impl History {
     }
 }
 
-fn put_text(to: &mut BytesMut, text: &str) {
+pub(super) fn put_text(to: &mut BytesMut, text: &str) {
     to.put_i16(text.len() as i16);
     to.put_slice(text.as_bytes());
 }

@@ -5,6 +5,7 @@
 //! rule applies here: a history has exactly the steps of its test.
 
 mod callbacks;
+mod consumer_groups;
 mod groups;
 mod made;
 mod transactions;

@@ -2,6 +2,7 @@
 //! finding.
 
 mod broken;
+mod consumer_groups;
 mod coordinators;
 mod durability;
 mod fencing;

@@ -1,5 +1,6 @@
 //! Groups without a broker: operations on a state, and what follows from them.
 
+mod consumers;
 mod facts;
 mod offsets;
 mod rebalance;
