@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Crash, Restart, Sample};
 use spec::{Fault, FaultKind, Role, Scenario, Seek, SeekTo, Target, Time};
 
+mod groups;
 mod transactions;
 
 /// The scenario that `seed` runs, and the drawn settings in words; `scenario` itself if its
@@ -26,9 +27,14 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     if !std::mem::take(&mut swarm.draw_settings) {
         return (matrix.scenario, Vec::new());
     }
-    // A quarter of the seeds keep the settings of the file, which have the strongest promises.
+    // A quarter of the seeds keep the settings of the file, which have the strongest promises. They
+    // may have groups, which have promises of their own.
     if matrix.draw.chance(250_000) {
-        return (matrix.scenario, vec!["nothing".to_owned()]);
+        matrix.groups(seed);
+        if matrix.drawn.is_empty() {
+            matrix.drawn.push("nothing".to_owned());
+        }
+        return (matrix.scenario, matrix.drawn);
     }
     matrix.scenario.beyond_kafka = true;
     matrix.cluster();
@@ -44,6 +50,7 @@ pub fn drawn(scenario: &Scenario, seed: u64) -> (Scenario, Vec<String>) {
     matrix.idempotence();
     matrix.limits(has_several_dirs);
     matrix.transactions();
+    matrix.groups(seed);
     (matrix.scenario, matrix.drawn)
 }
 

@@ -1,5 +1,9 @@
 //! Stories: sequences of faults in which each fault makes the next one dangerous.
 
+mod members;
+
+pub(super) use members::{Group, of_group};
+
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::{

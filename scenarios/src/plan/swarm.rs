@@ -10,12 +10,18 @@
 //! Everything is drawn from the stream (seed, "plan"): they depend neither on properties nor on the
 //! state of a cluster, so runs of one seed under different settings have the same plan. Roles are
 //! resolved to nodes when a fault fires.
+//!
+//! A scenario with groups of consumers has more faults, from a stream of their own: they concern
+//! members, coordinators, and the internal topics of those. So the rest of a plan is the same with
+//! and without groups.
 
-use super::story::{self, Builder};
+use super::story::{self, Builder, Group};
+use crate::roles::FIRST_CLIENT;
+use engine::broker::transaction_partition_of;
 use machine::Span;
 use rand_chacha::ChaCha8Rng;
 use sim::{Kind, Sample};
-use spec::{Family, Fault, FaultKind, PartitionName, Scenario, Swarm, Target, Time};
+use spec::{Consumers, Family, Fault, FaultKind, PartitionName, Scenario, Swarm, Target, Time};
 
 /// The faults that the seed draws for a scenario, in order of time.
 pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
@@ -51,8 +57,89 @@ pub fn swarm_faults(scenario: &Scenario, seed: u64) -> Vec<Fault> {
             families.contains(&fault.kind.family()) && is_upon_some_link(&fault.kind)
         }));
     }
+    faults.extend(faults_of_groups(scenario, swarm, &families, extended, seed));
     faults.sort_by_key(|fault| fault.at);
     faults
+}
+
+/// Faults of members and coordinators, half as many as there are others; none without groups.
+fn faults_of_groups(
+    scenario: &Scenario,
+    swarm: &Swarm,
+    families: &[Family],
+    extended: bool,
+    seed: u64,
+) -> Vec<Fault> {
+    let groups = groups(scenario);
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let mut draw = sim::stream(seed, "plan", 1);
+    let partitions = partitions_of_groups(scenario);
+    let most = (swarm.faults as usize).div_ceil(2);
+    let (mut faults, mut before, mut attempts) = (Vec::new(), None, most * 200);
+    while faults.len() < most && attempts > 0 {
+        attempts -= 1;
+        let at = moment(swarm, before, &mut draw);
+        let (partition, group) = (draw.pick(&partitions).clone(), draw.pick(&groups).clone());
+        let is_of_members = draw.chance(650_000);
+        let mut story = Builder::new(&mut draw, partition, at, lasts(swarm), extended);
+        match is_of_members {
+            true => story::of_group(&mut story, &group),
+            false => story::any(&mut story, most - faults.len()),
+        }
+        before = Some(at);
+        let drawn = story.finish().into_iter();
+        faults.extend(drawn.filter(|fault| {
+            families.contains(&fault.kind.family()) && is_upon_some_link(&fault.kind)
+        }));
+    }
+    faults
+}
+
+/// The groups of the first cluster.
+fn groups(scenario: &Scenario) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut next = FIRST_CLIENT;
+    let is_first = |cluster: &Option<String>| scenario.cluster_index(cluster.as_deref()) == Some(0);
+    let producers = scenario.producers.iter().filter(|it| is_first(&it.cluster));
+    next += producers.map(|it| it.count).sum::<u16>();
+    for consumers in scenario.consumers.iter().filter(|it| is_first(&it.cluster)) {
+        let members = next..next + consumers.count;
+        next += consumers.count;
+        let Some(name) = consumers.group.as_ref().filter(|_| !members.is_empty()) else { continue };
+        let session = consumers.config().session_timeout;
+        match groups.iter_mut().find(|group| group.name == *name) {
+            Some(group) => group.members.extend(members),
+            None => groups.push(Group { name: name.clone(), members: members.collect(), session }),
+        }
+    }
+    groups
+}
+
+/// The partitions of internal topics that groups depend on, and those of the results of pipelines.
+fn partitions_of_groups(scenario: &Scenario) -> Vec<PartitionName> {
+    let config = scenario.clusters[0].broker.config();
+    let of = |topic: &str, key: &str, count: u32| PartitionName {
+        topic: topic.to_owned(),
+        partition: transaction_partition_of(key, i32::try_from(count).unwrap_or(i32::MAX)),
+    };
+    let members = || scenario.consumers.iter().filter(|it| it.group.is_some());
+    let offsets = members().filter_map(|it| it.group.as_ref());
+    let offsets =
+        offsets.map(|group| of("__consumer_offsets", group, config.offsets_topic_partitions));
+    let ids = members().flat_map(Consumers::transactional_ids);
+    let states = ids.map(|id| of("__transaction_state", &id, config.transaction_log_partitions));
+    let results = members().filter_map(|it| it.pipeline.as_ref());
+    let results = results.flat_map(|pipeline| {
+        let topic = scenario.topics.iter().find(|topic| topic.name == pipeline.to);
+        (0..topic.map_or(0, |topic| topic.partitions as i32))
+            .map(|partition| PartitionName { topic: pipeline.to.clone(), partition })
+    });
+    let mut all: Vec<PartitionName> = offsets.chain(states).chain(results).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Whether there can be a link for a fault of links, whatever the numbers of nodes: a plan does not
@@ -64,12 +151,14 @@ fn is_upon_some_link(kind: &FaultKind<Target>) -> bool {
     }
 }
 
-/// Every partition at which a fault may be aimed.
+/// Every partition at which a fault may be aimed, apart from those of groups.
 fn partitions(scenario: &Scenario) -> Vec<PartitionName> {
-    let first_cluster = scenario
-        .topics
-        .iter()
-        .filter(|topic| scenario.cluster_index(topic.cluster.as_deref()) == Some(0));
+    let pipelines = scenario.consumers.iter().filter_map(|it| it.pipeline.as_ref());
+    let results: Vec<&str> = pipelines.map(|it| it.to.as_str()).collect();
+    let first_cluster = scenario.topics.iter().filter(|topic| {
+        scenario.cluster_index(topic.cluster.as_deref()) == Some(0)
+            && !results.contains(&topic.name.as_str())
+    });
     first_cluster
         .flat_map(|topic| {
             (0..topic.partitions as i32)

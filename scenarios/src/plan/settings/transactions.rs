@@ -88,7 +88,7 @@ impl Matrix {
     /// The replication factor of `__transaction_state`, at most the number of brokers, and its
     /// minimum of in-sync replicas, at most that factor. Otherwise no record could be written to
     /// it.
-    fn state_log(&mut self, factor: Option<u16>, in_sync: Option<u16>) {
+    pub(super) fn state_log(&mut self, factor: Option<u16>, in_sync: Option<u16>) {
         let cluster = &self.scenario.clusters[0];
         let (brokers, config) = (u32::from(cluster.brokers), cluster.broker.config());
         let has = config.transaction_log_replication_factor;
