@@ -44,6 +44,9 @@ fn table(report: &FuzzReport) -> String {
     if let Some(transactions) = &report.transactions {
         let _ = writeln!(text, "{}.\n", markdown(&transactions.in_words()));
     }
+    if let Some(groups) = &report.groups {
+        let _ = writeln!(text, "Groups: {}.\n", markdown(&groups.in_words()));
+    }
     let rows = report.scenarios.iter().filter(|row| row.outcome == Outcome::Vacuous);
     let vacuous = rows
         .map(|row| format!("{} is vacuous: {}", row.scenario, row.shows_too_little().join("; ")));

@@ -166,6 +166,9 @@ fn records_of_all(page: &mut Page, report: &FuzzReport) {
     if let Some(transactions) = &report.transactions {
         page.paragraph("outcomes", &transactions.in_words());
     }
+    if let Some(groups) = &report.groups {
+        page.paragraph("groups", &groups.in_words());
+    }
     if let Some(sums) = report.sums {
         page.paragraph("sum", &format!("held in {} of {}", sums.held, plural(sums.runs, "run")));
     }

@@ -187,6 +187,13 @@ pub enum GroupGround {
         /// Where it began, an index of [`crate::evidence::Life::moved`].
         moved: usize,
     },
+    /// An input of a pipeline has more results than one reading of it makes.
+    Results {
+        /// The process that wrote the first of them.
+        first: usize,
+        /// The process that wrote the last of them.
+        last: usize,
+    },
     /// A request to commit was stored after a later one of the same member.
     Late {
         /// The member's process.

@@ -1,5 +1,6 @@
 //! The part of the configuration on which promises depend.
 
+use super::Partition;
 use machine::{ClusterId, NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub state_log_min_isr: usize,
     /// `min.insync.replicas` of `__consumer_offsets`, the lowest of all clusters.
     pub offsets_min_isr: usize,
+    /// `unclean.leader.election.enable` of `__consumer_offsets`, in some cluster.
+    pub offsets_unclean_election: bool,
     /// What is configured of each group of consumers.
     pub group_setups: BTreeMap<(ClusterId, Arc<str>), GroupSetup>,
     /// How long a transaction may stay open: the longest `transaction.timeout.ms` of all producers,
@@ -53,6 +56,14 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Whether a replica of a partition that is out of sync may be made leader.
+    pub fn allows_unclean_election(&self, of: &Partition) -> bool {
+        match of.topic {
+            Some(topic) => self.topics[topic].unclean_leader_election,
+            None => of.is_offsets_log && self.offsets_unclean_election,
+        }
+    }
+
     /// The producer whose records have this number in their upper part.
     pub fn producer(&self, number: usize) -> Option<&ProducerSetup> {
         match number.checked_sub(self.producers.len()) {
@@ -80,9 +91,10 @@ pub struct GroupSetup {
     pub resets_to_latest: bool,
     /// `auto.offset.reset=earliest` for some member.
     pub resets_to_earliest: bool,
-    /// Its applications commit in the transactions in which they write their outputs, so many for each
-    /// input; 0: they do not.
+    /// Its applications write so many results of each input; 0: none.
     pub outputs: u32,
+    /// They write results outside of transactions, and so apart from the offsets of the inputs.
+    pub outputs_apart: bool,
 }
 
 /// A topic of the workload.

@@ -34,6 +34,15 @@ pub struct GroupCounts {
     /// Commits that failed for another reason.
     #[serde(default)]
     pub failed: u64,
+    /// Inputs of a pipeline that have each of their results once, and are committed.
+    #[serde(default)]
+    pub reflected: u64,
+    /// Inputs of a pipeline that have results more than once.
+    #[serde(default)]
+    pub reflected_again: u64,
+    /// Inputs of a pipeline that are committed and lack results.
+    #[serde(default)]
+    pub not_reflected: u64,
 }
 
 impl GroupCounts {
@@ -49,9 +58,37 @@ impl GroupCounts {
             (&mut self.committed, other.committed),
             (&mut self.fenced, other.fenced),
             (&mut self.failed, other.failed),
+            (&mut self.reflected, other.reflected),
+            (&mut self.reflected_again, other.reflected_again),
+            (&mut self.not_reflected, other.not_reflected),
         ] {
             *own = own.saturating_add(other);
         }
+    }
+
+    /// Whether there was no group.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What became of the inputs of a pipeline: `200 inputs reflected once, 3 more than once`; `None`
+    /// without a pipeline.
+    pub fn reflected_in_words(&self) -> Option<String> {
+        if (self.reflected, self.reflected_again, self.not_reflected) == (0, 0, 0) {
+            return None;
+        }
+        let mut words = match self.reflected {
+            1 => "1 input reflected once".to_owned(),
+            once => format!("{once} inputs reflected once"),
+        };
+        for (count, what) in
+            [(self.reflected_again, "more than once"), (self.not_reflected, "not or in part")]
+        {
+            if count > 0 {
+                words.push_str(&format!(", {count} {what}"));
+            }
+        }
+        Some(words)
     }
 
     /// In one line: `200 records processed, 3 skipped, 12 processed again; 4 rebalances, 1 member
@@ -69,9 +106,10 @@ impl GroupCounts {
             0 => String::new(),
             failed => format!(", {failed} failed"),
         };
+        let reflected = self.reflected_in_words().map(|it| format!("; {it}"));
         format!(
             "{} processed, {} skipped, {} processed again{not_reached}; {}, {} expelled; {} acknowledged, {} \
-             fenced{failed}",
+             fenced{failed}{}",
             plural(self.processed, "record"),
             self.skipped,
             self.reprocessed,
@@ -79,6 +117,7 @@ impl GroupCounts {
             plural(self.expelled, "member"),
             plural(self.committed, "commit"),
             self.fenced,
+            reflected.unwrap_or_default(),
         )
     }
 }
@@ -99,11 +138,15 @@ mod tests {
             committed: 40,
             fenced: 1,
             failed: 0,
+            ..GroupCounts::default()
         };
         let words = "200 records processed, 3 skipped, 12 processed again; 4 rebalances, 1 member \
                      expelled; 40 commits acknowledged, 1 fenced";
         assert_eq!(one.in_words(), words);
         one.add(&one.clone());
         assert_eq!((one.skipped, one.fenced, one.failed), (6, 2, 0));
+        let pipeline = GroupCounts { reflected: 200, reflected_again: 3, ..one };
+        let words = pipeline.in_words();
+        assert!(words.ends_with("; 200 inputs reflected once, 3 more than once"), "{words}");
     }
 }

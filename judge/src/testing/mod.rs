@@ -124,6 +124,7 @@ impl History {
             read_committed: BTreeSet::new(),
             state_log_min_isr: 2,
             offsets_min_isr: 2,
+            offsets_unclean_election: false,
             group_setups: BTreeMap::new(),
             transaction_timeout: Span::secs(70),
             topics: vec![topic],

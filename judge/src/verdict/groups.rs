@@ -8,6 +8,7 @@ use crate::outcome::GroupCounts;
 use engine::error::ErrorCode;
 use engine::fact::{CommitKind, MemberRemoval, Positioning, Revocation};
 use engine::ids::Offset;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The ground of a finding about a group.
@@ -326,6 +327,26 @@ pub(super) fn truncated(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// Excuses results that a pipeline without transactions wrote again: the positions of its members went
+/// back, or were never committed, and nothing took back the results of the first time.
+pub(super) fn result_again(case: &Case<'_>) -> Option<String> {
+    let GroupGround::Results { first, last } = ground(case)? else { return None };
+    let (one, other) = (life(case, first)?, life(case, last)?);
+    let is_apart = setup(case, one)?.outputs_apart;
+    let by = match first == last {
+        true => format!("client {} read the input again", one.node),
+        false => {
+            let (one, other) = (one.node, other.node);
+            format!("client {other} read the input again after client {one}")
+        }
+    };
+    is_apart.then(|| {
+        format!(
+            "a pipeline without transactions writes results apart from the offsets of their inputs, and {by}"
+        )
+    })
+}
+
 /// The counts of each group, by name.
 pub(super) fn counts(view: &View, end: &End) -> BTreeMap<String, GroupCounts> {
     let mut groups = BTreeMap::new();
@@ -337,6 +358,14 @@ pub(super) fn counts(view: &View, end: &End) -> BTreeMap<String, GroupCounts> {
             reprocessed: of.again.len() as u64,
             ..GroupCounts::default()
         };
+        if let Some(reflection) = &of.reflection {
+            counts.reflected = reflection.once;
+            let again = reflection.others.iter().filter(|it| it.has == Ordering::Greater);
+            counts.reflected_again = again.count() as u64;
+            let lacking =
+                reflection.others.iter().filter(|it| it.is_committed && it.has == Ordering::Less);
+            counts.not_reflected = lacking.count() as u64;
+        }
         for (_, life) in view.members.of_group(of.cluster, &of.group) {
             life.commits.iter().for_each(|commit| count_commit(commit, &mut counts));
         }

@@ -215,6 +215,11 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: groups::not_committed,
     },
     Row {
+        hazard: "result-again",
+        meaning: "a pipeline without transactions writes results again of what it reads again",
+        excuses: groups::result_again,
+    },
+    Row {
         hazard: "zombie-member",
         meaning: "a member that was removed without knowing it goes on with the records that it has",
         excuses: groups::zombie,
@@ -338,8 +343,8 @@ pub(super) fn became_leader(view: &View, partition: &Partition, loss: &Loss) -> 
 /// a replica to ISR or ELR, or does not elect an available member, is not excused.
 fn unclean_election(case: &Case<'_>) -> Option<String> {
     let witness = case.witness()?;
-    let topic = &case.view.setup.topics[case.partition.topic?];
-    (topic.unclean_leader_election && is_unclean(witness)).then(|| {
+    let is_allowed = case.view.setup.allows_unclean_election(case.partition);
+    (is_allowed && is_unclean(witness)).then(|| {
         let members = witness.members();
         let members = match members.is_empty() {
             true => "ISR and ELR were empty".to_owned(),
@@ -501,7 +506,6 @@ pub(super) fn last_replica_standing(case: &Case<'_>) -> Option<String> {
 fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
     let Ground::CutAgain { replica } = case.finding.ground else { return None };
     let (partition, offset) = (case.partition, case.finding.offset?);
-    let topic = &case.view.setup.topics[partition.topic?];
     let own = |scene: &&Scene| scene.replica == replica && scene.at <= case.finding.at;
     let mut earlier = partition.story.0.iter().rev().filter(own).skip(1);
     earlier.find(|scene| matches!(scene.what, Happening::Loaded(_)))?;
@@ -526,7 +530,7 @@ fn stale_epoch_entry(case: &Case<'_>) -> Option<String> {
         it.base >= offset && loss.at <= cut.at && is_unclean(&loss.witness)
     };
     let loss = partition.losses.iter().find(lost)?;
-    (topic.unclean_leader_election && ended).then(|| {
+    (case.view.setup.allows_unclean_election(partition) && ended).then(|| {
         format!(
             "with unclean.leader.election.enable=true a replica truncates what a new leader lacks, {} \
              truncated to {offset} at {} and ended uncleanly before its leader-epoch file was written, and {}",

@@ -3,7 +3,7 @@
 use super::harm::Harm;
 use super::latency::Waited;
 use crate::result::{Errors, Outcome, Verdict};
-use judge::outcome::{Counts, Sum, Transactions};
+use judge::outcome::{Counts, GroupCounts, Sum, Transactions};
 use std::collections::BTreeMap;
 
 /// The data that is kept of a run.
@@ -25,6 +25,8 @@ pub struct SeedRecord {
     pub counts: Counts,
     /// The outcomes of its transactions.
     pub transactions: Transactions,
+    /// What the members of all its groups of consumers did.
+    pub groups: GroupCounts,
     /// Whether the sum over accounts held; `None` if there is none, or it is not known.
     pub sum_held: Option<bool>,
     /// The number of lost records sent with acks=0. `counts.lost` does not include them.
@@ -76,6 +78,8 @@ impl SeedRecord {
     /// The data that is kept of a run with this verdict.
     pub fn new(target: usize, verdict: Verdict, wall_us: u64, at_ms: u64) -> Self {
         let failure = Failure::of(&verdict);
+        let mut groups = GroupCounts::default();
+        verdict.groups.values().for_each(|group| groups.add(group));
         Self {
             target,
             seed: verdict.seed,
@@ -87,6 +91,7 @@ impl SeedRecord {
             simulated_ns: verdict.simulated_ns,
             counts: verdict.counts,
             transactions: verdict.transactions.unwrap_or_default(),
+            groups,
             sum_held: verdict.sum.as_ref().and_then(Sum::held),
             errors: verdict.errors,
             waited: Waited::of(verdict.writes, verdict.reads),

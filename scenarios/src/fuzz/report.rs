@@ -9,7 +9,7 @@ use super::ran::Ran;
 use super::sums::Sums;
 use super::tally::Tally;
 use crate::result::{Errors, Outcome, VERSION};
-use judge::outcome::{Counts, Transactions};
+use judge::outcome::{Counts, GroupCounts, Transactions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +43,9 @@ pub struct FuzzReport {
     /// The outcomes of the transactions of all runs; `None` if none began.
     #[serde(default)]
     pub transactions: Option<Transactions>,
+    /// What the members of the groups of consumers of all runs did; `None` if there were none.
+    #[serde(default)]
+    pub groups: Option<GroupCounts>,
     /// In how many runs the sum over accounts held; `None` unless transactions are transfers.
     #[serde(default)]
     pub sums: Option<Sums>,
@@ -302,6 +305,7 @@ impl FuzzReport {
             runs_per_s: if wall_s > 0.0 { (ran.ran as f64 / wall_s).round() } else { 0.0 },
             counts: tally.counts().clone(),
             transactions: tally.transactions(),
+            groups: tally.members(),
             sums: tally.sums(),
             unconfirmed_lost: tally.unconfirmed_lost(),
             errors: tally.errors().clone(),

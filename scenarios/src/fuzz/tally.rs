@@ -12,7 +12,7 @@ use super::report::{
 use super::sums::Sums;
 use crate::plan::settings;
 use crate::result::{Errors, Outcome};
-use judge::outcome::{Counts, Transactions};
+use judge::outcome::{Counts, GroupCounts, Transactions};
 use spec::{MustReach, Scenario};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ pub struct Tally {
     ran: Ran,
     counts: Counts,
     transactions: Transactions,
+    /// What the members of groups of consumers did.
+    members: GroupCounts,
     sums: Sums,
     unconfirmed_lost: u64,
     errors: Errors,
@@ -139,6 +141,7 @@ impl Tally {
             ran: Ran::default(),
             counts: Counts::default(),
             transactions: Transactions::default(),
+            members: GroupCounts::default(),
             sums: Sums::default(),
             unconfirmed_lost: 0,
             errors: Errors::default(),
@@ -192,6 +195,7 @@ impl Tally {
     fn add_records(&mut self, record: &SeedRecord) {
         self.counts.add(&record.counts);
         self.transactions.add(&record.transactions);
+        self.members.add(&record.groups);
         self.sums.add(record.sum_held);
         self.unconfirmed_lost = record.unconfirmed_lost.saturating_add(self.unconfirmed_lost);
         self.affected.add(&record.counts, record.unconfirmed_lost);
@@ -263,6 +267,11 @@ impl Tally {
     /// The outcomes of the transactions of all runs; `None` if none began.
     pub(super) fn transactions(&self) -> Option<Transactions> {
         Some(&self.transactions).filter(|it| !it.is_none()).cloned()
+    }
+
+    /// What the members of the groups of all runs did; `None` if there were none.
+    pub(super) fn members(&self) -> Option<GroupCounts> {
+        Some(&self.members).filter(|it| !it.is_none()).cloned()
     }
 
     /// The number of runs in which the sum over accounts held; `None` if no run had a sum.

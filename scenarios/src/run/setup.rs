@@ -96,8 +96,9 @@ fn group_setups(scenario: &Scenario) -> BTreeMap<(ClusterId, Arc<str>), evidence
         setup.commits_early |= matches!(consumers.commit, Some(Commit::Before | Commit::During));
         setup.resets_to_latest |= config.auto_offset_reset == Reset::Latest;
         setup.resets_to_earliest |= config.auto_offset_reset == Reset::Earliest;
-        let pipeline = consumers.pipeline.as_ref().filter(|it| it.is_transactional());
+        let pipeline = consumers.pipeline.as_ref();
         setup.outputs = setup.outputs.max(pipeline.map_or(0, |it| it.results));
+        setup.outputs_apart |= pipeline.is_some_and(|it| !it.is_transactional());
     }
     setups
 }
@@ -168,6 +169,7 @@ pub(super) fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         };
         std::iter::repeat_n(setup, producers.count.into())
     });
+    let of_topics = || scenario.clusters.iter().map(|cluster| cluster.topic.config());
     evidence::Setup {
         controllers: roster.servers.iter().copied().filter(|n| is_controller(*n)).collect(),
         session_timeout: scenario
@@ -194,7 +196,9 @@ pub(super) fn setup(scenario: &Scenario, roster: &Roster) -> evidence::Setup {
         read_committed: read_committed(scenario, roster),
         state_log_min_isr: smallest(scenario, |config| config.transaction_log_min_isr as usize)
             .unwrap_or(1),
-        offsets_min_isr: 1,
+        // The brokers' own settings, which are the defaults of topics.
+        offsets_min_isr: of_topics().map(|it| it.min_insync_replicas as usize).min().unwrap_or(1),
+        offsets_unclean_election: of_topics().any(|it| it.unclean_leader_election),
         group_setups: group_setups(scenario),
         transaction_timeout: transaction_timeout(scenario),
         topics: topics.collect(),

@@ -7,6 +7,7 @@
 //! | `consumer.rs` | groups of the consumer protocol by these records |
 //! | `members.rs` | the history of the members |
 //! | `processing.rs` | which records a group skipped, and which it processed again |
+//! | `reflection.rs` | which results of its inputs a pipeline wrote |
 //!
 //! # Promises
 //!
@@ -39,6 +40,7 @@ mod log;
 mod members;
 mod processing;
 mod records;
+mod reflection;
 #[cfg(test)]
 mod tests;
 
@@ -47,5 +49,6 @@ pub use log::GenerationValue;
 pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked, Shown};
 pub(super) use processing::of_groups;
 pub use processing::{Again, Processing, Skipped, Time, bounds};
+pub use reflection::{Reflected, Reflection};
 pub(super) use records::OFFSETS_TOPIC;
 pub use records::{Complete, Fresh, Group, Groups, Removed, Written, name};

@@ -2,6 +2,7 @@
 //! processed more than once.
 
 use super::members::{Life, Moved, Processed};
+use super::reflection::{self, Reflection};
 use crate::evidence::batch::{HOLE, NO_RECORD};
 use crate::evidence::end::Final;
 use crate::evidence::transaction::Fate;
@@ -63,6 +64,8 @@ pub struct Processing {
     pub not_reached: u64,
     /// Records that were processed more than once.
     pub again: Vec<Again>,
+    /// What became of its inputs, if it is a pipeline.
+    pub reflection: Option<Reflection>,
 }
 
 /// A record at an offset of a partition: partition, offset, number.
@@ -74,7 +77,19 @@ pub(in crate::evidence) fn of_groups(view: &View, finals: &[Final]) -> Vec<Proce
         view.members.all().iter().map(|it| (it.node.cluster, it.group.clone())).collect();
     groups.sort_unstable();
     groups.dedup();
-    groups.into_iter().map(|(cluster, group)| of_group(view, finals, cluster, group)).collect()
+    let results = |key: &(ClusterId, Arc<str>)| view.setup.group_setups.get(key).map(|it| it.outputs);
+    // Most runs have no pipeline, and nothing to look through.
+    let has_pipelines = groups.iter().any(|key| results(key).is_some_and(|it| it > 0));
+    let visible = has_pipelines.then(|| reflection::visible(view, finals)).unwrap_or_default();
+    let processing = groups.into_iter().map(|key| {
+        let each = results(&key).filter(|it| *it > 0);
+        let name = (key.0, key.1.clone());
+        let reflection = each.map(|each| {
+            reflection::of_group(view, finals, (name.0, &name.1), each, &visible)
+        });
+        Processing { reflection, ..of_group(view, finals, key.0, key.1) }
+    });
+    processing.collect()
 }
 
 fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) -> Processing {
@@ -117,7 +132,8 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
         record,
         times,
     });
-    Processing { cluster, group, processed, skipped, not_reached, again: again.collect() }
+    let again = again.collect();
+    Processing { cluster, group, processed, skipped, not_reached, again, reflection: None }
 }
 
 /// Whether a member of a group has ever owned a partition.

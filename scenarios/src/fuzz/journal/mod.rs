@@ -20,13 +20,13 @@ pub use writer::Writer;
 use super::latency::Waited;
 use super::plan::{Part, Plan};
 use crate::result::Outcome;
-use judge::outcome::{Counts, Transactions};
+use judge::outcome::{Counts, GroupCounts, Transactions};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The version of this format.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The plan and the parts of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,8 @@ struct Run<'a> {
     counts: Counts,
     #[serde(default, skip_serializing_if = "Transactions::is_none")]
     transactions: Transactions,
+    #[serde(default, skip_serializing_if = "GroupCounts::is_none")]
+    groups: GroupCounts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sum_held: Option<bool>,
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -195,6 +195,7 @@ impl<R: BufRead> Reader<R> {
             simulated_ns: run.simulated_ns,
             counts: run.counts,
             transactions: run.transactions,
+            groups: run.groups,
             sum_held: run.sum_held,
             unconfirmed_lost: run.unconfirmed_lost,
             errors: Errors { failed, unknown, retried },

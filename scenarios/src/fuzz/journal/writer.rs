@@ -46,6 +46,7 @@ impl Writer {
             at_ms: record.at_ms,
             counts: record.counts.clone(),
             transactions: record.transactions.clone(),
+            groups: record.groups.clone(),
             sum_held: record.sum_held,
             unconfirmed_lost: record.unconfirmed_lost,
             errors,

@@ -3,7 +3,7 @@ use super::*;
 use crate::catalog;
 use crate::fuzz::{Failure, Hazard, SeedRange, Shard, Target, Waited, Writer};
 use crate::result::{Errors, Outcome, Writes};
-use judge::outcome::{Counts, Share, Transactions};
+use judge::outcome::{Counts, GroupCounts, Share, Transactions};
 use machine::{Chain, unsealed};
 use std::cell::RefCell;
 
@@ -41,6 +41,7 @@ fn record(target: usize, seed: u64) -> SeedRecord {
         simulated_ns: seed,
         counts: Counts { acked: 10, lost: u64::from(fails), ..Counts::default() },
         transactions: Transactions { committed, ..Transactions::default() },
+        groups: GroupCounts { rebalances: seed, ..GroupCounts::default() },
         sum_held: Some(!fails),
         unconfirmed_lost: 0,
         errors: Errors { failed: [(format!("E_{}", seed % 3), 2)].into(), ..Errors::default() },
