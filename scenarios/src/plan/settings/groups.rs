@@ -433,3 +433,117 @@ impl Matrix {
         self.drawn.extend(words);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+    use crate::plan::settings::{self, drawn, name};
+    use spec::Scenario;
+    use std::collections::BTreeMap;
+
+    fn swarm() -> Scenario {
+        catalog::scenario("swarm").expect("it is in the catalogue").0
+    }
+
+    fn members(scenario: &Scenario) -> Vec<&Consumers> {
+        scenario.consumers.iter().filter(|it| it.group.is_some()).collect()
+    }
+
+    /// Every key and property of members and coordinators is drawn, or has a reason why not.
+    #[test]
+    fn all_that_a_file_says_about_groups_is_drawn() {
+        let scenario = swarm();
+        let (mut seen, mut with_groups): (BTreeMap<String, u32>, u32) = (BTreeMap::new(), 0);
+        for seed in 0..3_000 {
+            let (settled, words) = drawn(&scenario, seed);
+            let tables = members(&settled);
+            with_groups += u32::from(!tables.is_empty());
+            words.iter().for_each(|it| *seen.entry(name(it).to_owned()).or_default() += 1);
+            for table in tables {
+                for (name, _) in table.properties.iter() {
+                    *seen.entry(name.to_owned()).or_default() += 1;
+                }
+                let drawn = table.properties.get("partition.assignment.strategy").unwrap_or("");
+                *seen.entry(drawn.to_owned()).or_default() += 1;
+            }
+        }
+        assert!((900..1_150).contains(&with_groups), "{with_groups} of 3000");
+        let own = [
+            "groups",
+            "group",
+            "commit",
+            "on_revoke",
+            "process_time",
+            "stagger",
+            "start",
+            "stop",
+            "stalls",
+            "leaves",
+            "members seek",
+            "ask_end_every",
+            "pipeline",
+            "pipeline in transactions",
+            "offsets.topic.num.partitions",
+            "offsets.topic.replication.factor",
+            "offsets.topic.segment.bytes",
+            "offsets.load.buffer.size",
+            "offsets.commit.timeout.ms",
+            "group.coordinator.append.linger.ms",
+            "group.initial.rebalance.delay.ms",
+            "group.min.session.timeout.ms",
+            "group.max.size",
+        ];
+        let is_drawn = |name: &str| NOT_DRAWN.iter().all(|(not, _)| *not != name);
+        let properties = ConsumerConfig::NAMES.iter().copied().filter(|name| is_drawn(name));
+        let lists = ASSIGNORS.iter().flat_map(|(_, (one, other))| [one.join(","), other.join(",")]);
+        let lists: Vec<String> = lists.collect();
+        for name in own.into_iter().chain(properties).chain(lists.iter().map(String::as_str)) {
+            assert!(seen.get(name).is_some_and(|count| *count >= 5), "{name}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_group_have_an_assignor_in_common() {
+        for (_, (one, other)) in ASSIGNORS {
+            assert!(one.iter().any(|it| other.contains(it)), "{one:?} {other:?}");
+        }
+    }
+
+    /// Seeds without groups are what they would be if there were none to draw.
+    #[test]
+    fn groups_change_nothing_else() {
+        let scenario = swarm();
+        for seed in 0..300 {
+            let (settled, words) = drawn(&scenario, seed);
+            if members(&settled).is_empty() {
+                continue;
+            }
+            let mut without = settled;
+            without.consumers.retain(|it| it.group.is_none());
+            let of_groups = words.iter().position(|it| it.starts_with("groups:"));
+            let before = &words[..of_groups.expect("it has groups")];
+            assert!(before.iter().all(|it| settings::name(it) != "group"), "{before:?}");
+            assert_eq!(without.consumers.len(), scenario.consumers.len());
+        }
+    }
+
+    /// What is set by hand is set for members as well.
+    #[test]
+    fn settings_made_by_hand_are_those_of_members() {
+        let mut fixed = swarm();
+        let set = ["isolation.level=read_committed", "session.timeout.ms=9000"];
+        fixed.set_all(&set.map(str::to_owned)).expect("these can be set");
+        let mut tables = 0;
+        for seed in 0..100 {
+            let (settled, words) = drawn(&fixed, seed);
+            for table in members(&settled) {
+                tables += 1;
+                assert_eq!(table.properties.get("session.timeout.ms"), Some("9000"), "{words:?}");
+                let isolation = table.properties.get("isolation.level");
+                assert_eq!(isolation, Some("read_committed"), "{words:?}");
+            }
+        }
+        assert!(tables > 20, "{tables}");
+    }
+}
