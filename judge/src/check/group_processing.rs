@@ -54,7 +54,12 @@ impl Check for GroupProcessing {
 }
 
 /// What moved a group beyond a record that it did not process; `None`: its application sought.
-fn beyond(view: &View, end: &End, group: &Processing, of: &Skipped) -> Option<(Ground, Moment)> {
+pub(super) fn beyond(
+    view: &View,
+    end: &End,
+    group: &Processing,
+    of: &Skipped,
+) -> Option<(Ground, Moment)> {
     let lives = || view.members.of_group(group.cluster, &group.group);
     let moves = lives().flat_map(|(index, life)| {
         let all = life.moved.iter().enumerate();

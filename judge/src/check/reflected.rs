@@ -5,9 +5,10 @@
 //! Catches a coordinator that shows an offset although a transaction may replace it (KAFKA-9346), or that
 //! accepts the offsets of a former member (KIP-447), and a producer that goes on after it was fenced.
 
-use super::{Check, Findings, Ground, GroupGround};
-use crate::evidence::group::{Processing, Reflected as Input};
-use crate::evidence::{End, Moment, View, records};
+use super::{Check, Findings, Ground, GroupGround, group_processing};
+use crate::evidence::group::{Processing, Reflected as Input, Skipped};
+use crate::evidence::{End, Moment, NONE, View, records};
+use engine::fact::Positioning;
 use std::cmp::Ordering;
 
 /// See the module.
@@ -31,13 +32,19 @@ impl Check for Reflected {
                     (Ordering::Less, true) => "an input of a pipeline is not reflected",
                     _ => "an input of a pipeline is reflected and not committed",
                 };
-                let ground = match input.has {
-                    Ordering::Greater => again(view, of, input),
-                    _ => Ground::Never,
-                };
                 let node = view.node_of(&view.partitions[input.partition]);
-                let at = Moment { at: end.at, node, incarnation: 0, event: 0 };
-                let results: Vec<String> = input.results.iter().map(|it| records::name(*it)).collect();
+                let late = Moment { at: end.at, node, incarnation: 0, event: 0 };
+                let (ground, at) = match input.has {
+                    Ordering::Less => match skipped(view, end, of, input) {
+                        Some(why) => why,
+                        // An application sought.
+                        None => continue,
+                    },
+                    Ordering::Greater => (again(view, of, input), late),
+                    Ordering::Equal => (lost(view, of, input).unwrap_or(Ground::Never), late),
+                };
+                let results: Vec<String> =
+                    input.results.iter().map(|it| records::name(*it)).collect();
                 out.add(Self::NAME, what, &at, input.partition, ground)
                     .offset(input.offset)
                     .record(input.record)
@@ -52,16 +59,51 @@ impl Check for Reflected {
     }
 }
 
-/// Who wrote the results of an input.
+/// Why an input has no results, as far as something moved the group beyond it; `None`: its application
+/// sought.
+fn skipped(view: &View, end: &End, of: &Processing, input: &Input) -> Option<(Ground, Moment)> {
+    let its = |it: &&Skipped| (it.partition, it.offset) == (input.partition, input.offset);
+    if let Some(skipped) = of.skipped.iter().find(its) {
+        return group_processing::beyond(view, end, of, skipped);
+    }
+    let node = view.node_of(&view.partitions[input.partition]);
+    Some((Ground::Never, Moment { at: end.at, node, incarnation: 0, event: 0 }))
+}
+
+/// Why an input has results more than once: who wrote them, or why the last one of these began before
+/// it although it was committed.
 fn again(view: &View, of: &Processing, input: &Input) -> Ground {
     let wrote = |number: &u64| {
         let mut lives = view.members.of_group(of.cluster, &of.group);
-        let wrote = lives.find(|(_, life)| life.derived.iter().any(|it| it.record == *number));
-        wrote.map(|(index, _)| index)
+        lives.find_map(|(index, life)| {
+            let derived = life.derived.iter().find(|it| it.record == *number)?;
+            Some((index, life, derived.moment.at))
+        })
     };
-    let ends = (input.results.first().and_then(wrote), input.results.last().and_then(wrote));
-    match ends {
-        (Some(first), Some(last)) => Ground::Group(GroupGround::Results { first, last }),
-        _ => Ground::Never,
+    let mut writers: Vec<_> = input.results.iter().filter_map(wrote).collect();
+    writers.sort_by_key(|(_, _, at)| *at);
+    let (Some((first, ..)), Some((last, life, at))) = (writers.first(), writers.last()) else {
+        return Ground::Never;
+    };
+    let setup = view.setup.group_setups.get(&(of.cluster, of.group.clone()));
+    if setup.is_some_and(|setup| setup.outputs_apart) {
+        return Ground::Group(GroupGround::Results { first: *first, last: *last });
     }
+    if let Some(moved) = life.moved_before(input.partition, *at)
+        && !matches!(moved.why, Positioning::Committed | Positioning::Seek)
+        && let Some(place) = life.moved.iter().position(|it| std::ptr::eq(it, moved))
+    {
+        return Ground::Group(GroupGround::Moved { life: *last, moved: place });
+    }
+    lost(view, of, input).unwrap_or(Ground::Never)
+}
+
+/// The committed offset beyond an input that has left the log of the coordinator, if there is one.
+fn lost(view: &View, of: &Processing, input: &Input) -> Option<Ground> {
+    let known = view.groups.named(of.cluster, &of.group)?;
+    let records = view.groups.all()[known].offsets.get(&view.partitions[input.partition].name)?;
+    let mut beyond = records.iter().filter(|it| it.value.is_some_and(|to| to > input.offset));
+    let is_lost = |log: usize, batch: u32| view.partitions[log].batches.get(batch).loss != NONE;
+    let gone = beyond.find(|it| is_lost(it.log, it.batch))?;
+    Some(Ground::Group(GroupGround::Gone { log: gone.log, batch: gone.batch }))
 }

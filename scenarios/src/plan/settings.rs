@@ -471,8 +471,7 @@ mod tests {
         let scenario = swarm();
         for seed in 0..50 {
             let (settled, _) = drawn(&scenario, seed);
-            let (plan, with_groups) =
-                (swarm_faults(&scenario, seed), swarm_faults(&settled, seed));
+            let (plan, with_groups) = (swarm_faults(&scenario, seed), swarm_faults(&settled, seed));
             assert!(plan.iter().all(|fault| with_groups.contains(fault)), "seed {seed}");
             let has_groups = settled.consumers.iter().any(|it| it.group.is_some());
             assert_eq!(with_groups.len() > plan.len(), has_groups, "seed {seed}");

@@ -135,7 +135,9 @@ fn configured(scenario: &Scenario) -> Span {
         let fetches =
             sum(&[twice(config.request_timeout), config.fetch_max_wait, config.retry_backoff_max]);
         match consumers.group {
-            Some(_) => fetches.saturating_add(of_member(scenario, consumers)),
+            Some(_) => {
+                sum(&[fetches, of_member(scenario, consumers), of_pipeline(scenario, consumers)])
+            }
             None => fetches,
         }
     });
@@ -148,6 +150,10 @@ fn configured(scenario: &Scenario) -> Span {
 fn of_member(scenario: &Scenario, consumers: &Consumers) -> Span {
     let config = consumers.config();
     let records: u64 = scenario.producers.iter().map(|producers| producers.records).sum();
+    // The results of pipelines are read as well.
+    let pipelines = scenario.consumers.iter().filter_map(|it| it.pipeline.as_ref());
+    let results = pipelines.map(|pipeline| u64::from(pipeline.results)).sum::<u64>();
+    let records = records.saturating_mul(1 + results);
     let processing = Span(consumers.process_time.nanos().saturating_mul(records));
     let away = consumers.stalls.iter().chain(&consumers.leaves).map(|absence| absence.lasts.0);
     let rebalance = config.max_poll_interval.min(away.max().unwrap_or_default());
@@ -162,6 +168,19 @@ fn of_member(scenario: &Scenario, consumers: &Consumers) -> Span {
         _ => (config.session_timeout, Span::ZERO),
     };
     sum(&[twice(session), twice(config.request_timeout), processing, rebalance, others])
+}
+
+/// The results in flight, a call that waits, and a transaction that is left open, as of producers.
+fn of_pipeline(scenario: &Scenario, consumers: &Consumers) -> Span {
+    let Some(pipeline) = &consumers.pipeline else { return Span::ZERO };
+    let config = pipeline.config();
+    let scans = scenario.clusters.iter();
+    let scan = scans.map(|cluster| cluster.broker.config().transaction_abort_interval).max();
+    let transaction = match pipeline.is_transactional() {
+        true => sum(&[config.transaction_timeout, scan.unwrap_or_default(), config.max_block]),
+        false => Span::ZERO,
+    };
+    sum(&[config.delivery_timeout, config.max_block, transaction])
 }
 
 fn of_cluster(cluster: &Cluster) -> Span {

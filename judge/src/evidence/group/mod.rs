@@ -49,6 +49,6 @@ pub use log::GenerationValue;
 pub use members::{Commit, Join, Life, Members, Moved, Processed, Question, Revoked, Shown};
 pub(super) use processing::of_groups;
 pub use processing::{Again, Processing, Skipped, Time, bounds};
-pub use reflection::{Reflected, Reflection};
 pub(super) use records::OFFSETS_TOPIC;
 pub use records::{Complete, Fresh, Group, Groups, Removed, Written, name};
+pub use reflection::{Reflected, Reflection};

@@ -77,16 +77,16 @@ pub(in crate::evidence) fn of_groups(view: &View, finals: &[Final]) -> Vec<Proce
         view.members.all().iter().map(|it| (it.node.cluster, it.group.clone())).collect();
     groups.sort_unstable();
     groups.dedup();
-    let results = |key: &(ClusterId, Arc<str>)| view.setup.group_setups.get(key).map(|it| it.outputs);
+    let results =
+        |key: &(ClusterId, Arc<str>)| view.setup.group_setups.get(key).map(|it| it.outputs);
     // Most runs have no pipeline, and nothing to look through.
     let has_pipelines = groups.iter().any(|key| results(key).is_some_and(|it| it > 0));
     let visible = has_pipelines.then(|| reflection::visible(view, finals)).unwrap_or_default();
     let processing = groups.into_iter().map(|key| {
         let each = results(&key).filter(|it| *it > 0);
         let name = (key.0, key.1.clone());
-        let reflection = each.map(|each| {
-            reflection::of_group(view, finals, (name.0, &name.1), each, &visible)
-        });
+        let reflection =
+            each.map(|each| reflection::of_group(view, finals, (name.0, &name.1), each, &visible));
         Processing { reflection, ..of_group(view, finals, key.0, key.1) }
     });
     processing.collect()

@@ -168,7 +168,11 @@ impl Matrix {
                     table.topics.push(RESULTS.to_owned());
                 }
             }
-            self.put(&mut table.properties, "partition.assignment.strategy", Some(assignors.join(",")));
+            self.put(
+                &mut table.properties,
+                "partition.assignment.strategy",
+                Some(assignors.join(",")),
+            );
             self.put(&mut table.properties, "max.poll.interval.ms", poll.map(|it| it.max(session)));
             self.put(&mut table.properties, "auto.offset.reset", reset);
             if table.properties.get("group.instance.id").is_some() {
@@ -220,7 +224,8 @@ impl Matrix {
         let is_free = makes != Makes::Transactions;
         let commit = commit.filter(|_| is_free && (!commits_itself || combined));
         let on_revoke = on_revoke.filter(|it| !commits_itself || *it == OnRevoke::Nothing);
-        let seek = |every: u64| Seek { at: Time::millis(every), every: Some(Time::millis(every)), to };
+        let seek =
+            |every: u64| Seek { at: Time::millis(every), every: Some(Time::millis(every)), to };
         Consumers {
             group: Some(name.to_owned()),
             count,
@@ -297,7 +302,8 @@ impl Matrix {
     fn pipeline(&mut self, name: &str, room: Room) -> Option<Pipeline> {
         let share = if room.has_transactions { 600_000 } else { 200_000 };
         let is_drawn = self.draw.chance(share);
-        let is_transactional = self.draw.chance(if room.has_transactions { 900_000 } else { 500_000 });
+        let is_transactional =
+            self.draw.chance(if room.has_transactions { 900_000 } else { 500_000 });
         let results = self.one_of(250_000, &[(2, 2_u32), (1, 3)]).unwrap_or(1);
         let aborted = self.one_of(500_000, &[(2, 50_000_u32), (1, 300_000)]);
         let timeout = self.one_of(1_000_000, &[(1, 2_000_u64), (2, 5_000), (1, 10_000)]);
@@ -325,7 +331,10 @@ impl Matrix {
         self.put(&mut own, "max.in.flight.requests.per.connection", in_flight);
         if is_transactional {
             self.state_log(None, None);
-            self.set("transaction.state.log.num.partitions", Some(3).filter(|_| !room.has_transactions));
+            self.set(
+                "transaction.state.log.num.partitions",
+                Some(3).filter(|_| !room.has_transactions),
+            );
             self.set("transaction.abort.timed.out.transaction.cleanup.interval.ms", Some(1_000));
             self.put(&mut own, "transaction.timeout.ms", timeout);
             self.put(&mut own, "transactional.id", Some(name));
@@ -394,7 +403,8 @@ impl Matrix {
 
     /// Records what was drawn for a table, in words.
     fn say(&mut self, table: &Consumers) {
-        let mut words = vec![format!("group: {} of {}", table.count, table.group.as_deref().unwrap_or(""))];
+        let mut words =
+            vec![format!("group: {} of {}", table.count, table.group.as_deref().unwrap_or(""))];
         if table.config().enable_auto_commit {
             words.push("enable.auto.commit=true".to_owned());
         }
@@ -422,13 +432,16 @@ impl Matrix {
             }
         }
         for (name, absences) in [("stalls", &table.stalls), ("leaves", &table.leaves)] {
-            words.extend(absences.iter().map(|it| format!("{name}: at {} for {}", it.at, it.lasts)));
+            words
+                .extend(absences.iter().map(|it| format!("{name}: at {} for {}", it.at, it.lasts)));
         }
         words.extend(table.seeks.iter().map(|seek| format!("members seek: {:?}", seek.to)));
         words.extend(table.ask_end_every.map(|every| format!("ask_end_every: {every}")));
         if let Some(pipeline) = &table.pipeline {
-            let how = if pipeline.is_transactional() { "pipeline in transactions" } else { "pipeline" };
-            words.push(format!("{how}: {} results, {} aborted", pipeline.results, pipeline.aborted));
+            let how =
+                if pipeline.is_transactional() { "pipeline in transactions" } else { "pipeline" };
+            words
+                .push(format!("{how}: {} results, {} aborted", pipeline.results, pipeline.aborted));
         }
         self.drawn.extend(words);
     }
