@@ -13,8 +13,12 @@ pub(in crate::broker) struct Reply {
 }
 
 impl Reply {
-    /// Parks the request until its coordinator responds.
+    /// Parks the request until its coordinator responds. Its client may have gone while its transaction
+    /// was verified: then the request is carried out, and nothing waits for the response.
     pub(in crate::broker) fn park(self, cx: &mut Cx<'_>) {
+        if !cx.requests.is_muted(self.conn) {
+            return;
+        }
         let body = Delayed::Coordinator;
         let parked = Parked { correlation_id: self.correlation_id, deadline: None, body };
         cx.requests.park(self.conn, parked, cx.io.out);

@@ -276,9 +276,9 @@ impl View {
         to: Offset,
     ) -> Vec<i64> {
         let batches = &self.partitions[log].batches;
+        // A batch is one of the log of its own record: a group whose partition changed has several.
         let below = |it: &&Written<Offset>| {
-            let holds = batches.get(it.batch).holders.contains(replica);
-            it.log == log && it.place < to && holds
+            it.log == log && it.place < to && batches.get(it.batch).holders.contains(replica)
         };
         let removed = records.iter().filter(below).filter(|it| it.value.is_none());
         let removed = removed.map(|it| it.place).max();
