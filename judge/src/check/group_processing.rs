@@ -5,7 +5,7 @@
 //! that goes on elsewhere than at the committed offset.
 
 use super::{Check, Findings, Ground, GroupGround};
-use crate::evidence::group::{Again, Processing, Skipped, Time};
+use crate::evidence::group::{Again, Moved, Processing, Skipped, Time};
 use crate::evidence::{End, Life, Moment, View, records};
 use engine::fact::Positioning;
 
@@ -105,9 +105,7 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
         let (life, owner) = (second.life, first.life);
         return Some(Ground::Group(GroupGround::Zombie { life, owner }));
     }
-    let Some(moved) = other.moved_before(again.partition, second.at) else {
-        return Some(Ground::Never);
-    };
+    let Some(moved) = given_from(other, again, second) else { return Some(Ground::Never) };
     let is_late = first.life != second.life && moved.moment.at < first.at;
     if is_late && moved.why == Positioning::Committed && moved.to <= again.offset {
         // The other one had begun when this one was done.
@@ -128,10 +126,21 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
     }))
 }
 
+/// The move of the position from which a process was given a record: the last one before it finished with the
+/// record, apart from seeks beyond the record, which its application asked for while it processed.
+fn given_from<'l>(life: &'l Life, again: &Again, time: Time) -> Option<&'l Moved> {
+    let its = |it: &&Moved| it.partition == again.partition && it.moment.at <= time.at;
+    let mut moves = life.moved.iter().rev().filter(its);
+    moves.find(|it| it.why != Positioning::Seek || it.to <= again.offset)
+}
+
 /// Whether the process that processed a record second had been given it before the other one got the
 /// partition: it did not know that it had been replaced. Once it has given the partition up, it knows.
 fn went_on(one: &Life, other: &Life, again: &Again, second: Time) -> bool {
-    let own = other.moved_before(again.partition, second.at).map(|it| it.moment.at);
+    // A seek is no sign that it owned the partition by then.
+    let mut moves = other.moved.iter().rev().filter(|it| it.partition == again.partition);
+    let own = moves.find(|it| it.moment.at <= second.at && it.why != Positioning::Seek);
+    let own = own.map(|it| it.moment.at);
     let given_up = other.revoked.iter().any(|it| {
         it.partitions.contains(&again.partition)
             && it.moment.at < second.at

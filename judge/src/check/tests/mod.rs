@@ -9,11 +9,13 @@ mod fencing;
 mod groups;
 mod isr;
 mod liveness;
+mod pipelines;
 mod producers;
 mod quorum;
 mod readers;
 mod sparse;
 mod transactions;
+mod zombies;
 
 use super::CHECKS;
 use crate::evidence::Change;
