@@ -224,8 +224,8 @@ impl Matrix {
         let is_free = makes != Makes::Transactions;
         let commit = commit.filter(|_| is_free && (!commits_itself || combined));
         let on_revoke = on_revoke.filter(|it| !commits_itself || *it == OnRevoke::Nothing);
-        let seek =
-            |every: u64| Seek { at: Time::millis(every), every: Some(Time::millis(every)), to };
+        // Once: a member that takes long for its records would never reach the end between two seeks.
+        let seek = |at: u64| Seek { at: Time::millis(at), every: None, to };
         Consumers {
             group: Some(name.to_owned()),
             count,

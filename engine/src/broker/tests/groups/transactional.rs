@@ -38,8 +38,8 @@ fn producer(cluster: &mut Cluster) -> Producer {
 }
 
 impl Producer {
-    fn commit(&self, cluster: &mut Cluster, version: i16, offset: i64) -> ErrorCode {
-        let request = TxnOffsetCommitRequest {
+    fn request(&self, version: i16, offset: i64) -> TxnOffsetCommitRequest {
+        TxnOffsetCommitRequest {
             version,
             transactional_id: ID.into(),
             group: GROUP.into(),
@@ -49,8 +49,11 @@ impl Producer {
             member: "".into(),
             instance: None,
             offsets: offsets(offset),
-        };
-        cluster.ask(self.group, request);
+        }
+    }
+
+    fn commit(&self, cluster: &mut Cluster, version: i16, offset: i64) -> ErrorCode {
+        cluster.ask(self.group, self.request(version, offset));
         let Response::TxnOffsetCommit(response) = cluster.answer(self.group) else {
             panic!("nothing")
         };
@@ -92,6 +95,20 @@ fn offsets_of_a_transaction_are_shown_when_it_is_committed() {
     assert_eq!(producer.commit(&mut cluster, newest, 9), ErrorCode::None);
     producer.end(&mut cluster, EndTxnRequest::NEWEST, false);
     assert_eq!(fetch(&mut cluster, conn, true), (ErrorCode::None, 5), "it was aborted");
+}
+
+/// The coordinator of the transaction is asked first, and meanwhile the client goes.
+#[test]
+fn offsets_of_a_client_that_has_gone_are_committed_all_the_same() {
+    let mut cluster = start();
+    let mut producer = producer(&mut cluster);
+    let (by, conn) = coordinator(&mut cluster, &[]);
+    cluster.ask(conn, producer.request(TxnOffsetCommitRequest::NEWEST, 5));
+    cluster.hang_up(conn);
+    cluster.run_for(Span::secs(1));
+    cluster.broker(by).requests.invariants();
+    producer.end(&mut cluster, EndTxnRequest::NEWEST, true);
+    assert_eq!(fetch(&mut cluster, producer.group, true), (ErrorCode::None, 5));
 }
 
 #[test]
