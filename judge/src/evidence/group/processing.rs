@@ -81,7 +81,8 @@ pub(in crate::evidence) fn of_groups(view: &View, finals: &[Final]) -> Vec<Proce
         |key: &(ClusterId, Arc<str>)| view.setup.group_setups.get(key).map(|it| it.outputs);
     // Most runs have no pipeline, and nothing to look through.
     let has_pipelines = groups.iter().any(|key| results(key).is_some_and(|it| it > 0));
-    let visible = has_pipelines.then(|| reflection::visible(view, finals)).unwrap_or_default();
+    let visible =
+        if has_pipelines { reflection::visible(view, finals) } else { Default::default() };
     let processing = groups.into_iter().map(|key| {
         let each = results(&key).filter(|it| *it > 0);
         let name = (key.0, key.1.clone());

@@ -39,9 +39,12 @@ const ROUND_ROBIN: &str = "org.apache.kafka.clients.consumer.RoundRobinAssignor"
 const STICKY: &str = "org.apache.kafka.clients.consumer.StickyAssignor";
 const COOPERATIVE: &str = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
 
+/// Classes of assignors, in order of preference.
+type Preferred = &'static [&'static str];
+
 /// The assignors of the members of one table, and those of another table of the same group: each pair
 /// has one in common, without which a coordinator refuses the members that come later.
-const ASSIGNORS: &[(u64, (&[&str], &[&str]))] = &[
+const ASSIGNORS: &[(u64, (Preferred, Preferred))] = &[
     (4, (&[RANGE], &[RANGE])),
     (3, (&[ROUND_ROBIN], &[ROUND_ROBIN])),
     (3, (&[STICKY], &[STICKY])),

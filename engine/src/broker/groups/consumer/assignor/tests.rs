@@ -44,7 +44,7 @@ fn check(spec: &Spec, assigned: &BTreeMap<MemberId, Assignment>) {
             }
         }
     }
-    let all = spec.counts.iter().map(|(_, count)| *count as usize).sum::<usize>();
+    let all = spec.counts.values().map(|count| *count as usize).sum::<usize>();
     assert_eq!(owned.len(), all, "every partition has an owner");
 }
 
