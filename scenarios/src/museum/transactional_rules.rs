@@ -88,6 +88,7 @@ mod tests {
     fn each_rule_of_coordinators_differs_from_the_correct_one_in_its_case() {
         assert!(!share_the_epoch(2) && transaction::bumps_epoch_at_end(2));
         assert!(!keep_ids(3) && transaction::forgets_ids(3));
+        assert!(load_at_once(false) && !transaction::may_load(false));
         let decided = TransactionState::PrepareCommit;
         assert!(!leave_what_was_decided(decided) && transaction::finishes_when_loaded(decided));
         let failed =

@@ -169,6 +169,7 @@ pub(super) const CONVERSE: &[(&str, Notice)] = &[
         ),
     ),
     ("stays_pending", Museum("KAFKA-5351", "transactions-end")),
+    ("may_load", Museum("FL-6", "replicas-equal")),
     ("load_to", Check("coordinator-knows-its-log")),
     ("forgets_ids", Museum("KAFKA-9307", "coordinator-knows-its-log")),
     ("finishes_when_loaded", Museum("KAFKA-5131", "transactions-end")),
