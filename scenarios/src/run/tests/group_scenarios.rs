@@ -60,6 +60,18 @@ fn members_come_and_go_and_no_partition_has_two_owners() {
     }
 }
 
+/// KIP-848: members with epochs of their own, and a group that changes its protocol while it works.
+#[test]
+fn members_of_the_consumer_protocol_hand_partitions_over_one_by_one() {
+    let rebalance = with("kip848-rebalance", 1);
+    assert_eq!(rebalance.outcome, Outcome::Pass, "{:?}", rebalance.violations);
+    let counts = &rebalance.groups[GROUP];
+    assert!(counts.rebalances > 5 && counts.expelled > 0 && counts.skipped == 0, "{counts:?}");
+    let upgrade = with("protocol-upgrade", 1);
+    assert_eq!(upgrade.outcome, Outcome::Pass, "{:?}", upgrade.violations);
+    assert_eq!((upgrade.groups[GROUP].skipped, upgrade.groups[GROUP].expelled), (0, 0));
+}
+
 /// KIP-345: the first member is back within its session, the second is not.
 #[test]
 fn a_static_member_that_is_back_in_time_causes_no_rebalance() {
