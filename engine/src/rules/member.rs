@@ -68,8 +68,17 @@ pub fn keeps_member_id(error: ErrorCode) -> bool {
     error == ErrorCode::IllegalGeneration
 }
 
+/// The member whose offsets a producer commits, as its consumer knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committer {
+    /// Its generation or member epoch; -1: none.
+    pub generation: i32,
+    /// It has an id.
+    pub has_id: bool,
+}
+
 /// Whether a producer names the member and its generation when it commits offsets in a transaction. A
 /// commit without them is accepted from a member that has lost its partitions (KIP-447).
-pub fn names_member(generation: i32) -> bool {
-    generation >= 0
+pub fn names_member(committer: Committer) -> bool {
+    committer.generation >= 0 || committer.has_id
 }

@@ -292,7 +292,7 @@ rules! {
     /// Whether a member joins again with the same id after an error (KAFKA-13214).
     keeps_member_id(error: ErrorCode) -> bool = member::keeps_member_id;
     /// Whether a producer names the member whose offsets it commits (KIP-447).
-    names_member(generation: i32) -> bool = member::names_member;
+    names_member(committer: member::Committer) -> bool = member::names_member;
     /// Whether a heartbeat is of the present epoch of a member (KIP-848).
     check_member_epoch(beat: group::Beat) -> Result<(), ErrorCode> = group::check_member_epoch;
     /// Whether a group of the consumer protocol accepts a commit of offsets (KIP-848).

@@ -13,8 +13,8 @@ use super::sequence::{ProducerEpochs, Sequence, Silence};
 use super::session::Renamed;
 use super::truncation::{Divergence, Fetched, Start};
 use super::{
-    fencing, high_watermark, isolation, isr, leadership, produce, producer, quorum, read, sequence,
-    session, truncation,
+    fencing, group, high_watermark, isolation, isr, leadership, member, produce, producer, quorum,
+    read, sequence, session, truncation,
 };
 use crate::error::ErrorCode;
 use crate::protocol::EpochEndOffset;
@@ -356,4 +356,27 @@ fn a_batch_that_may_be_written_leaves_no_gap_for_certain() {
     assert!(leaves(true, false, false));
     assert!(!leaves(true, true, false) && !leaves(true, false, true), "KAFKA-14034");
     assert!(!leaves(false, false, false) && !leaves(false, true, false));
+}
+
+/// A group without members takes commits from outside of it, and none of a former member (FL-7).
+#[test]
+fn an_empty_group_takes_commits_that_name_no_member() {
+    let stranger = group::MemberCommit {
+        has_members: false,
+        epoch: -1,
+        present: None,
+        is_classic: false,
+        is_named: false,
+        is_transactional: false,
+        knows_epochs: true,
+    };
+    let former = group::MemberCommit { is_named: true, ..stranger };
+    let member = group::MemberCommit { has_members: true, epoch: 3, present: Some(3), ..former };
+    let late = group::MemberCommit { epoch: 2, ..member };
+    assert_eq!(group::check_member_commit(stranger), Ok(()));
+    assert_eq!(group::check_member_commit(former), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(group::check_member_commit(member), Ok(()));
+    assert_eq!(group::check_member_commit(late), Err(ErrorCode::StaleMemberEpoch));
+    assert!(member::names_member(member::Committer { generation: -1, has_id: true }));
+    assert!(!member::names_member(member::Committer { generation: -1, has_id: false }));
 }

@@ -84,7 +84,7 @@ enum Present<'a> {
 
 impl Present<'_> {
     /// Whether a commit is of one of them, or of a consumer outside of the group while that has no
-    /// members. A commit that waits is sent with the epoch that the member has by then, so that a member
+    /// members: a former member is none (FL-7). A commit that waits is sent with the epoch that the member has by then, so that a member
     /// that was none when it was asked to commit, or had an earlier epoch, may have sent it.
     fn has(&self, commit: &Commit) -> bool {
         match self {
@@ -92,9 +92,8 @@ impl Present<'_> {
             Self::Consumer(members) => match members.get(&commit.member) {
                 Some(member) => commit.generation <= member.epoch,
                 None => {
-                    let names_none = commit.generation < 0
-                        && matches!(commit.kind, CommitKind::InTransaction { .. });
-                    members.is_empty() && commit.generation < 0 || names_none
+                    let is_in_transaction = matches!(commit.kind, CommitKind::InTransaction { .. });
+                    commit.member.is_empty() && (members.is_empty() || is_in_transaction)
                 }
             },
         }

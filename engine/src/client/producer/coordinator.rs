@@ -20,6 +20,7 @@ use crate::protocol::{
 };
 use crate::reach::Reach;
 use crate::record::NO_PRODUCER_ID;
+use crate::rules::member::Committer;
 use crate::{Outbox, protocol};
 use machine::{Mono, NodeId, Span};
 
@@ -193,7 +194,7 @@ impl Producer {
             Target::Ready(node) => {
                 let mut request = message_of(&transactional.core, &queued.request, &self.config);
                 if let protocol::Request::TxnOffsetCommit(commit) = &mut request
-                    && !self.rules.names_member(out, commit.generation)
+                    && !self.rules.names_member(out, committer_of(commit))
                 {
                     (commit.generation, commit.member, commit.instance) = (-1, "".into(), None);
                 }
@@ -369,4 +370,9 @@ fn message_of(
         }
         .into(),
     }
+}
+
+/// The member in a commit of offsets.
+fn committer_of(commit: &protocol::TxnOffsetCommitRequest) -> Committer {
+    Committer { generation: commit.generation, has_id: !commit.member.is_empty() }
 }

@@ -86,6 +86,12 @@ fn only_members_commit_and_in_their_epoch() {
     former.write_offset(Some(7), true);
     assert_eq!(found(&former), [wrong]);
 
+    let mut empty = good();
+    empty.forget_member(1002);
+    empty.ask_commit(1002, 2, -1, 7);
+    empty.write_offset(Some(7), true);
+    assert_eq!(found(&empty), [wrong], "FL-7");
+
     let mut ahead = good();
     ahead.ask_commit(1002, 2, 2, 7);
     ahead.write_offset(Some(7), true);
