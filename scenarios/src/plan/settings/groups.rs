@@ -24,6 +24,8 @@ use spec::{
 /// Properties of consumers that members never get, and the reason.
 #[cfg(test)]
 pub(super) const NOT_DRAWN: &[(&str, &str)] = &[
+    ("group.protocol", "swarms have the classic protocol; `kip848-rebalance` has the other one"),
+    ("group.remote.assignor", "not a property of the classic protocol"),
     ("check.crcs", "a consumer that does not check CRCs returns what a corrupted disk holds"),
     ("reconnect.backoff.ms", "not about groups"),
     ("reconnect.backoff.max.ms", "not about groups"),
