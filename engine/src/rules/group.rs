@@ -165,7 +165,7 @@ pub struct MemberCommit {
 /// Whether a group of the consumer protocol accepts a commit of offsets: from a member with its present
 /// epoch, from outside of the protocol while the group has no members, or with a transaction that names
 /// no member (KIP-848). A member that has lost its place names itself, but no epoch: it is not outside of the
-/// protocol. Kafka 4.1 takes it for that (FL-7).
+/// protocol. Kafka 4.1 takes it for that (FL-8).
 pub fn check_member_commit(commit: MemberCommit) -> Result<(), ErrorCode> {
     if commit.epoch < 0 && !commit.has_members && !commit.is_named {
         return Ok(());

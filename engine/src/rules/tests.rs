@@ -358,7 +358,7 @@ fn a_batch_that_may_be_written_leaves_no_gap_for_certain() {
     assert!(!leaves(false, false, false) && !leaves(false, true, false));
 }
 
-/// A group without members takes commits from outside of it, and none of a former member (FL-7).
+/// A group without members takes commits from outside of it, and none of a former member (FL-8).
 #[test]
 fn an_empty_group_takes_commits_that_name_no_member() {
     let stranger = group::MemberCommit {

@@ -84,7 +84,7 @@ enum Present<'a> {
 
 impl Present<'_> {
     /// Whether a commit is of one of them, or of a consumer outside of the group while that has no
-    /// members: a former member is none (FL-7). A commit that waits is sent with the epoch that the member has by then, so that a member
+    /// members: a former member is none (FL-8). A commit that waits is sent with the epoch that the member has by then, so that a member
     /// that was none when it was asked to commit, or had an earlier epoch, may have sent it.
     fn has(&self, commit: &Commit) -> bool {
         match self {

@@ -19,8 +19,8 @@ pub(super) const KAFKA_16147: Bug = Bug {
 };
 
 /// A former member replaces the commit of its successor.
-pub(super) const FL_7: Bug = Bug {
-    id: "FL-7",
+pub(super) const FL_8: Bug = Bug {
+    id: "FL-8",
     status: Status::OpenIn("4.1.1"),
     summary: "a group of the consumer protocol that has just become empty takes a commit of a former member, \
               and an acknowledged commit of its successor is lost",
@@ -28,11 +28,11 @@ pub(super) const FL_7: Bug = Bug {
     rules: &["check_member_commit"],
     masked_by: "",
     apply: |rules| rules.check_member_commit = take_former_members_for_strangers,
-    scenario: "museum-fl-7",
-    toml: include_str!("fl-7.toml"),
+    scenario: "museum-fl-8",
+    toml: include_str!("fl-8.toml"),
 };
 
-/// FL-7, as in Kafka 4.1: whatever has no epoch counts as from outside of the protocol.
+/// FL-8, as in Kafka 4.1: whatever has no epoch counts as from outside of the protocol.
 fn take_former_members_for_strangers(commit: MemberCommit) -> Result<(), ErrorCode> {
     if commit.epoch < 0 && !commit.has_members {
         return Ok(());

@@ -231,7 +231,7 @@ pub const BUGS: &[Bug] = &[
         toml: include_str!("kip-497.toml"),
     },
     groups::KAFKA_18641,
-    consumer_groups::FL_7,
+    consumer_groups::FL_8,
     consumer_groups::KAFKA_16147,
     transactional::FL_5,
     transactional::FL_6,

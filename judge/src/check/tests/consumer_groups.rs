@@ -90,7 +90,7 @@ fn only_members_commit_and_in_their_epoch() {
     empty.forget_member(1002);
     empty.ask_commit(1002, 2, -1, 7);
     empty.write_offset(Some(7), true);
-    assert_eq!(found(&empty), [wrong], "FL-7");
+    assert_eq!(found(&empty), [wrong], "FL-8");
 
     let mut ahead = good();
     ahead.ask_commit(1002, 2, 2, 7);
