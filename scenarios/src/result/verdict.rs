@@ -202,6 +202,7 @@ impl Verdict {
             (self.counts.reordered, "reordered"),
             (of_groups(|group| group.skipped), "skipped by a group"),
             (of_groups(|group| group.reprocessed), "processed again by a group"),
+            (of_groups(|group| group.reflected_again), "reflected more than once by a pipeline"),
         ];
         let found = kinds.iter().filter(|(count, _)| *count > 0);
         match found.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>() {
