@@ -140,6 +140,19 @@ impl Metadata {
         news
     }
 
+    /// A partition has this leader epoch, as a committed offset says (`updateLastSeenEpochIfNewer`). If it is
+    /// newer than the known one, the leader that is known is not the leader any more: none is known
+    /// until the metadata has that epoch.
+    pub(super) fn see_epoch(&mut self, partition: TopicPartition, epoch: LeaderEpoch) {
+        if let Some(known) = self.leaders.get_mut(&partition)
+            && known.epoch < epoch
+        {
+            *known = LeaderIdAndEpoch { leader: None, epoch };
+            self.version += 1;
+            self.request_update();
+        }
+    }
+
     /// Handles the response to the request in flight.
     pub(super) fn on_response(
         &mut self,
@@ -357,5 +370,27 @@ mod tests {
         assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 1), 6)));
         metadata.request_update();
         assert_eq!(metadata.due(), Mono(0), "unless the last response contained something new");
+    }
+
+    /// KIP-320: a committed offset of a later epoch shows that the known leader is not the leader any more.
+    #[test]
+    fn an_epoch_that_was_seen_elsewhere_hides_the_leader_of_an_older_one() {
+        let mut random = Random::new(1, 1);
+        let backoff = Backoff { initial: Span::millis(100), max: Span::secs(1) };
+        let mut metadata = Metadata::new(NodeId::new(0, 1001), &[1], Span::secs(300), backoff);
+        metadata.add_topic("orders");
+        metadata.see_epoch(ORDERS, 5);
+        assert_eq!(metadata.leader_epoch(ORDERS), None, "nothing is known yet");
+        metadata.on_response(Mono(0), &answer(1, 4), &mut random);
+        let version = metadata.version();
+        metadata.see_epoch(ORDERS, 4);
+        assert_eq!((metadata.leader(ORDERS).is_some(), metadata.version()), (true, version));
+        metadata.see_epoch(ORDERS, 5);
+        assert_eq!((metadata.leader(ORDERS), metadata.leader_epoch(ORDERS)), (None, Some(5)));
+        assert!(metadata.version() > version && metadata.is_due(Mono(0)));
+        metadata.on_response(Mono(0), &answer(1, 4), &mut random);
+        assert_eq!(metadata.leader(ORDERS), None, "the response is older");
+        metadata.on_response(Mono(0), &answer(2, 5), &mut random);
+        assert_eq!(metadata.leader(ORDERS), Some((NodeId::new(0, 2), 5)));
     }
 }

@@ -128,7 +128,13 @@ impl Consumer {
             return;
         }
         match committed {
-            Some((offset, epoch)) => self.begin_at(index, offset, epoch, Positioning::Committed),
+            Some((offset, epoch)) => {
+                if let Some(epoch) = epoch {
+                    // Another leader than that of the epoch might not know it, as if records were lost.
+                    self.metadata.see_epoch(self.partitions[index].partition, epoch);
+                }
+                self.begin_at(index, offset, epoch, Positioning::Committed);
+            }
             None => self.reset(index, Positioning::Start, ConsumerError::NoOffset),
         }
         self.run(now, out);
