@@ -316,6 +316,10 @@ impl Matrix {
         let timeout = self.one_of(1_000_000, &[(1, 2_000_u64), (2, 5_000), (1, 10_000)]);
         let linger = self.one_of(300_000, &[(1, 0_u64), (1, 30)]);
         let batch = self.one_of(200_000, &[(1, 0_u64), (1, 400)]);
+        // A broker refuses a batch above `segment.bytes` for good: its records would be read again and again.
+        let clusters = self.scenario.clusters.iter();
+        let segment = clusters.map(|it| it.topic.config().segment_bytes).min().unwrap_or(u32::MAX);
+        let batch = batch.or((segment < 32_000).then_some(800));
         let in_flight = self.one_of(200_000, &[(1, 1_u16)]);
         let idempotence = self.one_of(300_000, &[(1, "false")]);
         let acks = self.one_of(150_000, &[(1, "1")]);
