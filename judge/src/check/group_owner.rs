@@ -7,9 +7,10 @@
 //! cannot prevent what a removed member does.
 
 use super::{Check, Findings, Ground, GroupGround, consumer_owner};
-use crate::evidence::group::{Complete, Group, name};
+use crate::evidence::group::{Complete, Group, Join, name};
 use crate::evidence::{Effect, Life, Moment, NONE, View};
 use engine::fact::{ClientFact, Fact, GroupFact, MemberFact};
+use machine::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -124,7 +125,7 @@ fn joined(view: &View, at: &Moment, out: &mut Findings) {
         for partition in &join.partitions {
             let Some(generation) = other.owned.get(partition) else { continue };
             // If not, it has been removed, or its next generation is still to come.
-            if !is_member(other) {
+            if !is_member(other) || is_late(view, other, join) {
                 continue;
             }
             let what = match *generation == join.generation {
@@ -137,6 +138,16 @@ fn joined(view: &View, at: &Moment, out: &mut Findings) {
             ));
         }
     }
+}
+
+/// Whether a static member has not joined in time for a generation. It stays a member, but its partitions
+/// may go to others (`completeClassicGroupJoin` removes dynamic members only).
+fn is_late(view: &View, other: &Life, join: &Join) -> bool {
+    let Some(last) = other.last_join() else { return false };
+    let setup = view.setup.group_setups.get(&(other.node.cluster, other.group.clone()));
+    let timeout = setup.map_or(Span::ZERO, |setup| setup.rebalance_timeout);
+    let waited = Span(join.moment.at.saturating_sub(last.moment.at));
+    last.instance.is_some() && last.generation < join.generation && waited >= timeout
 }
 
 fn report(

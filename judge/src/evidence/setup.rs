@@ -95,6 +95,9 @@ pub struct GroupSetup {
     pub outputs: u32,
     /// They write results outside of transactions, and so apart from the offsets of the inputs.
     pub outputs_apart: bool,
+    /// How long a rebalance waits at least for members that do not join: the shortest
+    /// `max.poll.interval.ms`.
+    pub rebalance_timeout: Span,
 }
 
 /// A topic of the workload.

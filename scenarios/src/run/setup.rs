@@ -91,7 +91,12 @@ fn group_setups(scenario: &Scenario) -> BTreeMap<(ClusterId, Arc<str>), evidence
         let Some(group) = &consumers.group else { continue };
         let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
         let config = consumers.config();
-        let setup = setups.entry((ClusterId(cluster as u8), group.as_str().into())).or_default();
+        let key = (ClusterId(cluster as u8), group.as_str().into());
+        let setup = setups.entry(key).or_insert_with(|| evidence::GroupSetup {
+            rebalance_timeout: config.max_poll_interval,
+            ..evidence::GroupSetup::default()
+        });
+        setup.rebalance_timeout = setup.rebalance_timeout.min(config.max_poll_interval);
         // The consumer itself commits only what a poll has returned, when the application polls again.
         setup.commits_early |= matches!(consumers.commit, Some(Commit::Before | Commit::During));
         setup.resets_to_latest |= config.auto_offset_reset == Reset::Latest;
