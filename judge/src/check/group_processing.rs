@@ -119,11 +119,38 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
     Some(Ground::Group(match moved.why {
         Positioning::Seek => return None,
         Positioning::Committed => {
+            if let Some((life, back)) = moved_back(view, other, again, first, moved) {
+                let moved = &all[life].moved[back];
+                let ground = Ground::Group(GroupGround::Moved { life, moved: back });
+                return (moved.why != Positioning::Seek).then_some(ground);
+            }
             let (first, second) = (first.life, second.life);
             GroupGround::NotCommitted { first, second, moved: place }
         }
         _ => GroupGround::Moved { life: second.life, moved: place },
     }))
+}
+
+/// The move back of a member, after a record was processed first, from which it committed the offset at which
+/// another one began: its application sought, or its position was reset.
+fn moved_back(
+    view: &View,
+    other: &Life,
+    again: &Again,
+    first: Time,
+    began: &Moved,
+) -> Option<(usize, usize)> {
+    let offset = (again.partition, began.to);
+    let lives = view.members.of_group(other.node.cluster, &other.group);
+    let commits =
+        lives.flat_map(|(index, life)| life.commits.iter().map(move |it| (index, life, it)));
+    let its =
+        commits.filter(|(_, _, it)| it.asked.at <= began.moment.at && it.offsets.contains(&offset));
+    let (index, life, commit) = its.max_by_key(|(_, _, it)| (it.asked.at, it.asked.event))?;
+    let back = life.moved_before(again.partition, commit.asked.at)?;
+    let place = life.moved.iter().position(|it| std::ptr::eq(it, back))?;
+    let is_back = back.to <= again.offset && back.moment.at > first.at;
+    (is_back && back.why != Positioning::Committed).then_some((index, place))
 }
 
 /// The move of the position from which a process was given a record: the last one before it finished with the

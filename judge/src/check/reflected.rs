@@ -7,6 +7,7 @@
 
 use super::{Check, Findings, Ground, GroupGround, group_processing};
 use crate::evidence::group::{Processing, Reflected as Input, Skipped};
+use crate::evidence::transaction::Promise;
 use crate::evidence::{End, Moment, NONE, View, records};
 use engine::fact::Positioning;
 use std::cmp::Ordering;
@@ -34,26 +35,32 @@ impl Check for Reflected {
                 };
                 let node = view.node_of(&view.partitions[input.partition]);
                 let late = Moment { at: end.at, node, incarnation: 0, event: 0 };
+                let undone = undone(view, end, of, input).filter(|_| input.has == Ordering::Less);
                 let (ground, at) = match input.has {
-                    Ordering::Less => match skipped(view, end, of, input) {
+                    _ if undone.is_some() => (Ground::Never, late),
+                    Ordering::Less if input.is_committed => match skipped(view, end, of, input) {
                         Some(why) => why,
                         // An application sought.
                         None => continue,
                     },
                     Ordering::Greater => (again(view, of, input), late),
-                    Ordering::Equal => (lost(view, of, input).unwrap_or(Ground::Never), late),
+                    _ => (lost(view, of, input).unwrap_or(Ground::Never), late),
                 };
                 let results: Vec<String> =
                     input.results.iter().map(|it| records::name(*it)).collect();
-                out.add(Self::NAME, what, &at, input.partition, ground)
-                    .offset(input.offset)
-                    .record(input.record)
-                    .detail(format!(
-                        "group {}, {}, outputs: {}",
-                        of.group,
-                        records::name(input.record),
-                        if results.is_empty() { "none".to_owned() } else { results.join(", ") }
-                    ));
+                let finding = match undone {
+                    Some((partition, ground)) => out.add(Self::NAME, what, &at, partition, ground),
+                    None => {
+                        let finding = out.add(Self::NAME, what, &at, input.partition, ground);
+                        finding.offset(input.offset)
+                    }
+                };
+                finding.record(input.record).detail(format!(
+                    "group {}, {}, outputs: {}",
+                    of.group,
+                    records::name(input.record),
+                    if results.is_empty() { "none".to_owned() } else { results.join(", ") }
+                ));
             }
         }
     }
@@ -68,6 +75,30 @@ fn skipped(view: &View, end: &End, of: &Processing, input: &Input) -> Option<(Gr
     }
     let node = view.node_of(&view.partitions[input.partition]);
     Some((Ground::Never, Moment { at: end.at, node, incarnation: 0, event: 0 }))
+}
+
+/// A transaction of the input that its application did not abort, and of which the logs lack results: the
+/// partition of such a result, and what may excuse that a part of the transaction is undone.
+fn undone(view: &View, end: &End, of: &Processing, input: &Input) -> Option<(usize, Ground)> {
+    let lives = view.members.of_group(of.cluster, &of.group);
+    let derived = lives.flat_map(|(_, life)| &life.derived);
+    let mut lacking = derived.filter(|it| {
+        let is_its = (it.partition, it.offset) == (input.partition, input.offset);
+        is_its && !input.results.contains(&it.record)
+    });
+    lacking.find_map(|it| {
+        let record = view.records.get(it.record)?;
+        if view.transactions.get(record.transaction)?.promise() == Promise::Aborted {
+            return None;
+        }
+        let tally = end.tallies.get(record.transaction as usize)?;
+        let stored = tally.aborted.1.or(tally.committed.1)?;
+        let batch = view.partitions[stored.partition].batches.get(stored.batch);
+        let partition = record.partition as usize;
+        let is_known = partition < view.partitions.len();
+        let producer_id = batch.producer_id().filter(|_| is_known)?;
+        Some((partition, view.ground_of(partition, producer_id)))
+    })
 }
 
 /// Why an input has results more than once: who wrote them, or why the last one of these began before

@@ -10,6 +10,7 @@ mod groups;
 mod isr;
 mod liveness;
 mod pipelines;
+mod positions;
 mod producers;
 mod quorum;
 mod readers;
