@@ -18,6 +18,10 @@ const RETRANSMISSION: Span = Span::secs(4);
 /// request that times out.
 const READ_BACK: Span = Span::secs(60);
 
+/// How much longer than a rebalance may take a member waits for the response to its JoinGroup
+/// (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
+const JOIN_LAPSE: Span = Span::secs(5);
+
 /// Records get at least a `SHARE`-th of the bandwidth of a class of links: headers, losses and
 /// other traffic take the rest.
 const SHARE: u64 = 3;
@@ -155,8 +159,9 @@ fn of_member(scenario: &Scenario, consumers: &Consumers) -> Span {
     let results = pipelines.map(|pipeline| u64::from(pipeline.results)).sum::<u64>();
     let records = records.saturating_mul(1 + results);
     let processing = Span(consumers.process_time.nanos().saturating_mul(records));
-    let away = consumers.stalls.iter().chain(&consumers.leaves).map(|absence| absence.lasts.0);
-    let rebalance = config.max_poll_interval.min(away.max().unwrap_or_default());
+    // A coordinator that lost its power with a JoinGroup in its hands closes no connection: the member waits
+    // for the whole time-out of that request.
+    let rebalance = config.max_poll_interval.saturating_add(JOIN_LAPSE);
     // In the consumer protocol the coordinator has the time-outs. A member may wait for a partition
     // until its owner has given it up, or has been removed for not doing so.
     let index = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
@@ -290,5 +295,18 @@ mod tests {
         assert!(more > carry.0);
         let wide = scenario("[[consumers]]");
         assert!(read_back_within(&wide, written) < Span::secs(61));
+    }
+
+    /// A member that waits for a coordinator without power joins again after `max.poll.interval.ms`.
+    #[test]
+    fn deadlines_of_groups_include_a_join_that_is_lost() {
+        let with = |interval: u32| {
+            let group = format!(
+                "[[consumers]]\ngroup = 'app'\nproperties.'max.poll.interval.ms' = {interval}"
+            );
+            converge_within(&scenario(&group), Written::default())
+        };
+        assert_eq!(with(90_000).0 - with(50_000).0, Span::secs(40).0);
+        assert!(with(300_000) > Span::secs(305));
     }
 }

@@ -6,7 +6,7 @@ use crate::evidence::view::View;
 use engine::error::ErrorCode;
 use engine::fact::{ClientFact, CommitKind, MemberFact, Positioning, Revocation};
 use engine::ids::{BrokerId, Offset};
-use machine::NodeId;
+use machine::{NodeId, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,6 +55,10 @@ pub struct Commit {
     pub answered: Option<(Moment, Vec<(usize, ErrorCode)>)>,
 }
 
+/// The time within which no client sends a request again: the least `retry.backoff.ms` that is used, with its
+/// jitter.
+const ONE_ATTEMPT: Span = Span::millis(15);
+
 impl Commit {
     /// Whether the coordinator's decision about a partition was known before a moment: it had been
     /// stored, or refused because it came from a former member. What is stored later is not this commit.
@@ -65,8 +69,11 @@ impl Commit {
         let decided =
             [None, FencedInstanceId, IllegalGeneration, StaleMemberEpoch, UnknownMemberId];
         self.answered.as_ref().is_some_and(|(answered, results)| {
-            let its =
-                |(of, error): &(usize, ErrorCode)| *of == partition && decided.contains(error);
+            // A request that was sent twice may be stored twice, the second time after the response.
+            let once = answered.at.saturating_sub(self.asked.at) < ONE_ATTEMPT.0;
+            let its = |(of, error): &(usize, ErrorCode)| {
+                *of == partition && decided.contains(error) && (once || *error != None)
+            };
             answered.at < at && results.iter().any(its)
         })
     }
