@@ -5,7 +5,7 @@ use crate::testing::{GROUP, History, ORDERS, OTHER, numbers};
 use engine::fact::{MemberFact, MemberRemoval, Positioning};
 use machine::{ClusterId, Span};
 
-/// A member has been given records, is paused, and is removed. When it goes on its application seeks, and
+/// A member has been given records, is paused, and is removed. When it goes on, its application seeks, and
 /// then finishes with what it had been given.
 #[test]
 fn a_zombie_that_seeks_is_still_one() {

@@ -76,7 +76,7 @@ pub(super) enum State {
     Fatal,
 }
 
-/// Partitions as the coordinator names them. The number tells an assignment from an equal one before it,
+/// Partitions as the coordinator names them. The number distinguishes an assignment from an equal one before it,
 /// which has to be acknowledged as well (`LocalAssignment`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Local {
