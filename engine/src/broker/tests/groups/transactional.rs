@@ -104,6 +104,7 @@ fn offsets_of_a_client_that_has_gone_are_committed_all_the_same() {
     let mut producer = producer(&mut cluster);
     let (by, conn) = coordinator(&mut cluster, &[]);
     cluster.ask(conn, producer.request(TxnOffsetCommitRequest::NEWEST, 5));
+    cluster.until(|cluster| cluster.broker(by).requests.is_muted(conn));
     cluster.hang_up(conn);
     cluster.run_for(Span::secs(1));
     cluster.broker(by).requests.invariants();
