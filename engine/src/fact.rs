@@ -2,11 +2,13 @@
 //! in the engine reads them.
 
 mod group;
+mod store;
 
 pub use group::{
     AssignedMember, CommitKind, ConsumerGroupState, ConsumerMemberState, GroupFact, GroupState,
     Leaving, MemberFact, MemberRemoval, Revocation,
 };
+pub use store::StoreFact;
 
 use crate::error::ErrorCode;
 use crate::ids::{
@@ -556,6 +558,18 @@ pub enum ClientFact {
     },
     /// An event of a member of a group of consumers.
     Member(MemberFact),
+    /// The application paused partitions (`KafkaConsumer.pause`).
+    Paused {
+        /// The partitions, at least one.
+        partitions: Vec<TopicPartition>,
+    },
+    /// The application resumed partitions (`KafkaConsumer.resume`).
+    Resumed {
+        /// The partitions, at least one.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Something that the store of applications has done.
+    Store(StoreFact),
     /// A reader that reads everything back has reached the end of a partition.
     ReadBack {
         /// The partition.

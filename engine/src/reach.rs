@@ -206,6 +206,16 @@ reaches! {
     PollIntervalExceeded = "poll_interval_exceeded",
     /// A member of a group found its partitions lost: it was no member any more.
     PartitionsLost = "partitions_lost",
+    /// A member that subscribes by pattern found other topics that match than it had joined with.
+    TopicMatched = "topic_matched",
+    /// An application paused partitions, and went on to poll.
+    PartitionsPaused = "partitions_paused",
+    /// An application resumed partitions that it had paused and still owned.
+    PartitionsResumed = "partitions_resumed",
+    /// An application went on from the position in its own store.
+    StoreSought = "store_sought",
+    /// A store refused a transaction: another member had claimed the partition.
+    StoreFenced = "store_fenced",
 }
 
 impl std::fmt::Display for Reach {

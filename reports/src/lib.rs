@@ -9,6 +9,7 @@
 //! | plot | one file in `plot/` and one row in [`plot::ACKS`] |
 
 pub mod acks;
+pub mod delivery;
 pub mod out;
 pub mod page;
 pub mod plot;

@@ -186,6 +186,8 @@ pub struct Roster {
     pub producers: Vec<NodeId>,
     /// Clients that consume.
     pub consumers: Vec<NodeId>,
+    /// Stores of consuming applications.
+    pub stores: Vec<NodeId>,
     /// The groups of consumers. A name that is a transactional id as well means that.
     pub groups: BTreeSet<String>,
 }

@@ -14,6 +14,9 @@ pub(crate) const ADMIN: u16 = 3001;
 /// The id of the client that reads everything back.
 pub(crate) const READER: u16 = 3002;
 
+/// The id of the first store of applications.
+pub(crate) const FIRST_STORE: u16 = 3101;
+
 /// Whether a node is a broker.
 pub(crate) const fn is_broker(node: NodeId) -> bool {
     node.node >= FIRST_BROKER && node.node < FIRST_CONTROLLER
@@ -29,6 +32,7 @@ pub(crate) fn name(node: NodeId) -> String {
     let kind = match node {
         _ if is_broker(node) => "broker",
         _ if is_controller(node) => "controller",
+        _ if node.node >= FIRST_STORE => "store",
         _ => "client",
     };
     format!("{kind} {node}")

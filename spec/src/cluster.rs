@@ -1,6 +1,7 @@
 //! Clusters and topics, which exist before the load begins.
 
 use super::properties::Properties;
+use super::unit::Time;
 use engine::config::{BrokerConfig, ControllerConfig, TopicConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ impl Cluster {
     }
 }
 
-/// A topic that exists before the load begins.
+/// A topic, which exists before the load begins or is created later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
@@ -71,6 +72,9 @@ pub struct Topic {
     /// own placement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assignments: Vec<Vec<u16>>,
+    /// When it is created, after the load has begun; before the load unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
     /// Its own properties.
     #[serde(default)]
     pub properties: Properties<TopicConfig>,

@@ -38,7 +38,7 @@ pub use environment::{Clocks, Disk, Durations, Link, Network};
 pub use expect::{Expect, Expected, MustReach, Setting};
 pub use extend::{BASES, Load, Named};
 pub use fault::{Family, Fault, FaultKind, PreferredElection, Swarm};
-pub use member::{Absence, Commit, CommitKind, OnRevoke, Pipeline};
+pub use member::{Absence, Commit, CommitKind, OnRevoke, Pipeline, Store};
 pub use mistake::in_plain_words;
 pub use overrides::OWN;
 pub use properties::{Listed, Origin, Properties, SetError, TABLES, Table, property_list};

@@ -79,6 +79,21 @@ pub struct Pipeline {
     pub properties: Properties<ProducerConfig>,
 }
 
+/// A transactional store of an application's own, in which it keeps its positions together with its
+/// results, and from which it reads on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Whether the store refuses what a member writes after another one has claimed the partition.
+    pub fenced: bool,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { fenced: true }
+    }
+}
+
 impl Default for Pipeline {
     fn default() -> Self {
         Self {

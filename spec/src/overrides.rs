@@ -5,7 +5,7 @@ use super::check::findings;
 use super::diagnostic::{Diagnostic, Kind};
 use super::fit::{Fit, Put, fits, unknown};
 use super::properties::Table;
-use super::{Scenario, Setting, Share, Time, WhenFenced};
+use super::{Commit, CommitKind, Scenario, Setting, Share, Time, WhenFenced};
 use engine::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig};
 use machine::Span;
 use std::collections::BTreeSet;
@@ -29,6 +29,14 @@ pub const OWN: &[(&str, &str)] = &[
     ("transactions.when.fenced", "restart or stop, when another producer has taken the id"),
     ("producers", "producers of each group"),
     ("consumers", "consumers of each group"),
+    ("commit", "before, during, after or never: when members of groups commit"),
+    ("commit.kind", "sync or async: whether members wait for a commit"),
+    ("commit.every", "of how many polls members commit one"),
+    ("store.fenced", "whether stores of members refuse a member that was replaced"),
+    (
+        "pipeline.transactions",
+        "true: members of pipelines write results and commit offsets in transactions; false: without",
+    ),
     ("beyond.kafka", "true allows values that Kafka itself refuses, such as small segments"),
     ("stretch", "by how much the load, its records and the times of `swarm` are multiplied"),
 ];
@@ -139,11 +147,23 @@ impl Scenario {
         for topic in &mut self.topics {
             topic.properties.unset(name);
         }
+        // Producers with a `transactional.id` are idempotent, whatever others are.
+        let has_plain = self.producers.iter().any(|it| it.transactional_ids().is_empty());
+        let is_apart =
+            |transactional: bool| name == "enable.idempotence" && transactional && has_plain;
         for group in &mut self.producers {
-            put.to(&mut group.properties)?;
+            if !is_apart(group.config().transactional_id.0.is_some()) {
+                put.to(&mut group.properties)?;
+            }
         }
         for group in &mut self.consumers {
             put.to(&mut group.properties)?;
+            if let Some(pipeline) = &mut group.pipeline
+                && name == "enable.idempotence"
+                && !pipeline.is_transactional()
+            {
+                put.to(&mut pipeline.properties)?;
+            }
         }
         match put.places {
             // If nothing could be set, that the property is not modelled says more.
@@ -163,6 +183,9 @@ impl Scenario {
         }
         if let Some(key) = name.strip_prefix("transactions.") {
             return self.set_transactions(name, key, value);
+        }
+        if name.starts_with("commit") || name == "store.fenced" || name == "pipeline.transactions" {
+            return self.set_members(name, value);
         }
         if name == "stretch" {
             return self.stretch(from_to(name, value, (1, 1_000))?);
@@ -238,6 +261,56 @@ impl Scenario {
                         "restart" => WhenFenced::Restart,
                         "stop" => WhenFenced::Stop,
                         _ => return Err(wrong("restart or stop")),
+                    }
+                }
+            }
+            places += 1;
+        }
+        if places == 0 { Err(nowhere(name)) } else { Ok(()) }
+    }
+
+    /// Sets a key of members of groups.
+    fn set_members(&mut self, name: &str, value: &str) -> Result<(), Box<Diagnostic>> {
+        let wrong = |expected: &str| {
+            let message = format!("`{name}` expects {expected}, not `{value}`");
+            Box::new(Diagnostic::new(Kind::WrongValue, message))
+        };
+        let is_on = || value.parse::<bool>().map_err(|_| wrong("true or false"));
+        let mut places = 0;
+        for group in self.consumers.iter_mut().filter(|it| it.group.is_some()) {
+            match name {
+                "commit" => {
+                    group.commit = Some(match value {
+                        "before" => Commit::Before,
+                        "during" => Commit::During,
+                        "after" => Commit::After,
+                        "never" => Commit::Never,
+                        _ => return Err(wrong("before, during, after or never")),
+                    });
+                }
+                "commit.kind" => {
+                    group.commit_kind = match value {
+                        "sync" => CommitKind::Sync,
+                        "async" => CommitKind::Async,
+                        _ => return Err(wrong("sync or async")),
+                    };
+                }
+                "commit.every" => {
+                    group.commit_every = from_to(name, value, (1, u32::MAX.into()))? as u32;
+                }
+                "store.fenced" => {
+                    let Some(store) = &mut group.store else { continue };
+                    store.fenced = is_on()?;
+                }
+                _ => {
+                    let id = group.group.clone().unwrap_or_default();
+                    let Some(pipeline) = &mut group.pipeline else { continue };
+                    match is_on()? {
+                        true => {
+                            let set = pipeline.properties.set("transactional.id", &id);
+                            set.map_err(|_| wrong("a group whose name can be a transactional id"))?;
+                        }
+                        false => pipeline.properties.unset("transactional.id"),
                     }
                 }
             }

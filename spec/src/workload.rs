@@ -1,6 +1,6 @@
 //! The load: producers and consumers.
 
-use super::member::{Absence, Commit, CommitKind, OnRevoke, Pipeline};
+use super::member::{Absence, Commit, CommitKind, OnRevoke, Pipeline, Store};
 use super::properties::{Properties, Table};
 use super::unit::{Share, Time};
 use engine::config::{ConsumerConfig, ProducerConfig};
@@ -168,7 +168,8 @@ impl Consumers {
     /// When members commit.
     pub fn commit(&self) -> Commit {
         let in_transactions = self.pipeline.as_ref().is_some_and(Pipeline::is_transactional);
-        let by_itself = self.config().enable_auto_commit || in_transactions;
+        let elsewhere = in_transactions || self.store.is_some();
+        let by_itself = self.config().enable_auto_commit || elsewhere;
         self.commit.unwrap_or(if by_itself { Commit::Never } else { Commit::After })
     }
 
@@ -218,6 +219,10 @@ pub struct Consumers {
     pub count: u16,
     /// The topics that they read; all of their cluster unless named.
     pub topics: Vec<String>,
+    /// The pattern by which members subscribe, instead of `topics`: all topics of their cluster that match,
+    /// also those that are created later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_pattern: Option<String>,
     /// The group that they are members of (`group.id`), among which it shares the partitions. Several
     /// tables can name one group. Without it, each reads all partitions.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,11 +246,17 @@ pub struct Consumers {
     /// Members that take long: from these times on, the next records that a member processes take it
     /// this much longer, and it does not poll.
     pub stalls: Vec<Absence>,
+    /// Members that pause all partitions that they own at these times (`KafkaConsumer.pause`), go on to
+    /// poll, and resume them.
+    pub pauses: Vec<Absence>,
     /// Members that leave: they close their consumer, and begin again with another.
     pub leaves: Vec<Absence>,
     /// What members make of the records that they read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Pipeline>,
+    /// The store in which members keep their results, and their positions instead of in the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// When they begin.
     pub start: Time,
     /// When they end; unless given, they read until the load has ended.
@@ -267,6 +278,7 @@ impl Default for Consumers {
             cluster: None,
             count: 1,
             topics: Vec::new(),
+            topic_pattern: None,
             group: None,
             commit: None,
             commit_kind: CommitKind::default(),
@@ -275,8 +287,10 @@ impl Default for Consumers {
             process_time: Time::default(),
             stagger: Time::default(),
             stalls: Vec::new(),
+            pauses: Vec::new(),
             leaves: Vec::new(),
             pipeline: None,
+            store: None,
             start: Time::default(),
             stop: None,
             seeks: Vec::new(),

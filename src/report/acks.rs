@@ -3,12 +3,12 @@
 use super::args::AcksArgs;
 use super::convert::{self, COMPARED};
 use super::make::{self, Made};
+use super::out::Out;
 use super::summary;
 use crate::exit::{self, Failure};
 use crate::pool;
 use crate::style::Style;
 use reports::acks::{self, Study};
-use reports::out::{OutFile, Staging};
 use scenarios::catalog;
 use scenarios::result::Outcome;
 use scenarios::result::files as results;
@@ -17,9 +17,6 @@ use spec::{Diagnostic, Kind, Scenario};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The directory of reports without `--out`.
-const RESULTS: &str = "results";
-
 /// Compares the settings.
 pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     // Mistakes in the input are reported before anything is run.
@@ -27,11 +24,11 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
         Some(path) => {
             let (study, file) = read(path)?;
             warn_of_another_build(&study, &file);
-            (Out::new(args.out.as_deref())?, Made::of(study))
+            (Out::new(args.out.as_deref(), acks::OWN)?, Made::of(study))
         }
         None => {
             let job = Job::new(args)?;
-            (Out::new(args.out.as_deref())?, job.run(args))
+            (Out::new(args.out.as_deref(), acks::OWN)?, job.run(args))
         }
     };
     let Made { study, outcome, interrupted } = made;
@@ -47,7 +44,7 @@ pub(super) fn command(args: &AcksArgs) -> Result<u8, Failure> {
     let outcome = Outcome::worst(std::iter::once(outcome).chain(untested));
     let code = if interrupted { exit::INTERRUPTED } else { outcome.exit_code() };
     // Numbers that took minutes are printed whether or not there is room for the pages.
-    let (folder, unwritten) = match out.write(&study, &files) {
+    let (folder, unwritten) = match out.write(|| convert::directory_name(&study), &files) {
         Ok(folder) => (folder, None),
         Err(failure) => (String::new(), Some(failure)),
     };
@@ -76,7 +73,7 @@ fn warn_of_another_build(study: &Study, file: &Path) {
 }
 
 /// The kind of error if no seed was finished.
-fn unfinished(interrupted: bool) -> Kind {
+pub(super) fn unfinished(interrupted: bool) -> Kind {
     if interrupted { Kind::Interrupted } else { Kind::Panic }
 }
 
@@ -161,56 +158,4 @@ fn scenario(set: &[String]) -> Result<(Scenario, u64), Failure> {
 
 fn is_set(set: &[String], name: &str) -> bool {
     set.iter().any(|setting| setting.split('=').next().map(str::trim) == Some(name))
-}
-
-/// The destination of the report.
-enum Out {
-    /// A given directory. It is prepared before anything is run.
-    Named(String, Staging),
-    /// A directory in [`RESULTS`], named by the digests of the runs.
-    Results,
-}
-
-impl Out {
-    fn new(named: Option<&Path>) -> Result<Self, Failure> {
-        match named {
-            Some(path) => {
-                let staging = Staging::new(path, acks::OWN)
-                    .map_err(|error| Failure::unwritable(path, &error))?;
-                Ok(Self::Named(path.display().to_string(), staging))
-            }
-            None => {
-                let base = Path::new(RESULTS);
-                results::probe(base).map_err(|error| Failure::unwritable(base, &error))?;
-                Ok(Self::Results)
-            }
-        }
-    }
-
-    /// Writes the files and returns their directory.
-    fn write(self, study: &Study, files: &[OutFile]) -> Result<String, Failure> {
-        let (folder, staging, name) = match self {
-            Self::Named(folder, staging) => (folder, Ok(staging), None),
-            Self::Results => {
-                let name = convert::directory_name(study);
-                let path = PathBuf::from(RESULTS).join(&name);
-                (path.display().to_string(), Staging::new(&path, acks::OWN), Some(name))
-            }
-        };
-        let written = staging.and_then(|staging| {
-            files.iter().try_for_each(|file| staging.add(file))?;
-            staging.finish()
-        });
-        let finished = written.map_err(|error| Failure::unwritable(Path::new(&folder), &error))?;
-        if let Some(replaced) = finished.replaced {
-            exit::say(&format!("replaces {replaced} that was there"));
-        }
-        if let Some(left) = finished.left {
-            exit::say(&format!("warning: {left}"));
-        }
-        if let Some(name) = name {
-            exit::point_latest_at(Path::new(RESULTS), &name);
-        }
-        Ok(folder)
-    }
 }

@@ -13,6 +13,16 @@ as PNG, SVG and CSV, and study.jsonl, from which `--from` makes the page again.
 
 Exit codes are those of `scenario`.";
 
+const DELIVERY_HELP: &str = "\
+For each way in which members of a group commit (automatic, commitSync, commitAsync, in transactions; before, \
+while and after they process), with both isolation levels, with and without idempotence: what was \
+promised, which inputs have no result, and which have one more than once. Runs of a seed are paired: \
+the same records at the same moments and the same faults of brokers and members. The directory then \
+holds index.html, report.json, delivery.csv, each chart as PNG, SVG and CSV, and study.jsonl, from \
+which `--from` makes the page again.
+
+Exit codes are those of `scenario`.";
+
 const RUN_HELP: &str = "\
 Writes index.html into the directory: one file that loads nothing. It has the verdict with links to \
 the events behind it, the chosen partition over time, the life of each record, the messages between \
@@ -33,6 +43,8 @@ pub(crate) struct ReportArgs {
 pub(crate) enum What {
     /// Compare settings of acks and min.insync.replicas under the same faults
     Acks(AcksArgs),
+    /// Compare ways to commit offsets under the same faults: what is skipped, what is repeated
+    Delivery(DeliveryArgs),
     /// Make the page of a run: what happened, why, and every event of it
     Run(RunArgs),
 }
@@ -42,6 +54,7 @@ impl ReportArgs {
     pub(crate) fn json(&self) -> bool {
         match &self.what {
             What::Acks(args) => args.json,
+            What::Delivery(args) => args.json,
             What::Run(args) => args.json,
         }
     }
@@ -89,4 +102,34 @@ pub(crate) struct AcksArgs {
     /// Panic at this seed, to see how a panic is reported
     #[arg(long, hide = true, value_name = "SEED", conflicts_with = "from")]
     pub(crate) provoke_panic: Option<u64>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DELIVERY_HELP)]
+pub(crate) struct DeliveryArgs {
+    /// Seeds from A up to but not including B
+    #[arg(
+        long,
+        value_name = "A..B",
+        value_parser = crate::args::seeds,
+        default_value = "0..100",
+        allow_hyphen_values = true
+    )]
+    pub(crate) seeds: Range<u64>,
+    /// How many seeds at the same time [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Set a Kafka property, or one of brokers, partitions, ... (see `list configs`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run nothing: make the page from an earlier report, or from its study.jsonl
+    #[arg(long, value_name = "DIR|FILE", conflicts_with_all = ["seeds", "jobs", "set"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Where the report is written, replacing an earlier report [default: a directory in results,
+    /// the same for the same runs]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -3,7 +3,9 @@
 mod acks;
 mod args;
 mod convert;
+mod delivery;
 mod make;
+mod out;
 mod progress;
 pub(crate) mod run;
 mod summary;
@@ -17,6 +19,7 @@ use crate::exit::Failure;
 pub(crate) fn command(args: &ReportArgs) -> Result<u8, Failure> {
     match &args.what {
         What::Acks(args) => acks::command(args),
+        What::Delivery(args) => delivery::command(args),
         What::Run(args) => run::command(args),
     }
 }

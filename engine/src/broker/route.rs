@@ -150,6 +150,7 @@ impl Broker {
                     body.locks(to);
                 }
             }
+            Message::Application { .. } => {}
         }
     }
 
@@ -209,6 +210,8 @@ impl Broker {
                 let (parts, mut cx) = self.split(io);
                 parts.of(owner_of(&body)).on_response(conn, correlation_id, body, &mut cx)?;
             }
+            // No application sends one to a broker.
+            Input::Message { message: Message::Application { .. }, .. } => {}
             Input::Timer(timer) => self.on_timer(timer, io)?,
             Input::Opened { conn, .. } => {
                 let _ = self.parts.all().into_iter().any(|part| part.on_opened(conn));

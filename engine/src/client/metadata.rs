@@ -29,6 +29,8 @@ pub struct Metadata {
     backoff: Backoff,
     bootstrap: Vec<NodeId>,
     brokers: Vec<NodeId>,
+    /// All topics of the cluster are of interest.
+    is_of_all: bool,
     /// The topics of interest; `None` for a topic that the cluster is not known to have.
     topics: BTreeMap<String, Option<Topic>>,
     leaders: BTreeMap<TopicPartition, LeaderIdAndEpoch>,
@@ -64,6 +66,7 @@ impl Metadata {
             backoff,
             bootstrap: bootstrap.iter().map(|id| peer(node, *id)).collect(),
             brokers: Vec::new(),
+            is_of_all: false,
             topics: BTreeMap::new(),
             leaders: BTreeMap::new(),
             version: 0,
@@ -120,6 +123,12 @@ impl Metadata {
         }
     }
 
+    /// Makes all topics of interest, for a subscription by pattern.
+    pub(super) fn add_all_topics(&mut self) {
+        self.is_of_all = true;
+        self.request_update();
+    }
+
     /// Requests a refresh as soon as the back-off allows it.
     pub(super) fn request_update(&mut self) {
         self.refresh.wanted = true;
@@ -166,9 +175,12 @@ impl Metadata {
         let was_wanted = self.refresh.wanted;
         self.brokers = brokers;
         // A topic that has become of interest since the request left is not in the response.
-        self.refresh.lacks_topics = response.topics.len() < self.topics.len();
+        self.refresh.lacks_topics = !self.is_of_all && response.topics.len() < self.topics.len();
         self.refresh.wanted = self.refresh.lacks_topics;
         for topic in &response.topics {
+            if self.is_of_all && topic.error.is_none() {
+                self.topics.entry(topic.name.clone()).or_default();
+            }
             changed |= self.take_topic(topic);
         }
         if changed {
@@ -227,7 +239,8 @@ impl Metadata {
     /// The time at which the next refresh is due.
     fn due(&self) -> Mono {
         match self.refresh.last_success {
-            _ if self.topics.is_empty() || self.refresh.in_flight => Mono::MAX,
+            _ if self.refresh.in_flight => Mono::MAX,
+            _ if self.topics.is_empty() && !self.is_of_all => Mono::MAX,
             Some(last) if !self.refresh.wanted => {
                 (last + self.max_age).max(self.refresh.not_before)
             }
@@ -263,7 +276,8 @@ impl Metadata {
         }
         match self.choose(now, channels, random, out) {
             Choice::Send(node) => {
-                let topics = Some(self.topics.keys().cloned().collect());
+                let named = !self.is_of_all;
+                let topics = named.then(|| self.topics.keys().cloned().collect());
                 channels.send(now, node, MetadataRequest { topics }, timeout, context, out);
                 self.refresh.in_flight = true;
                 Mono::MAX

@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod group;
 pub mod metadata;
 pub mod partitioner;
+pub mod pattern;
 pub mod producer;
 pub(crate) mod random;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use admin::{Admin, AdminConfig, AdminEvent};
 pub use consumer::{Consumer, ConsumerError, ConsumerEvent, Polled};
 pub use group::{CommitError, GroupConsumer, GroupEvent, GroupMetadata};
 pub use metadata::{Metadata, Topic};
+pub use pattern::Pattern;
 pub use producer::{
     Producer, ProducerEvent, ProducerRecord, ProducerStats, SendError, TransactionCall,
     TransactionError, TransactionFailure, TransactionState,

@@ -143,7 +143,10 @@ impl Controller {
                     out.close(conn);
                 }
             }
-            Input::Message { message: Message::Response { .. }, .. } => {}
+            Input::Message {
+                message: Message::Response { .. } | Message::Application { .. },
+                ..
+            } => {}
             Input::Timer(Timer::Requests(Channel::Quorum)) => {
                 self.quorum.on_requests_timer(now, out);
             }

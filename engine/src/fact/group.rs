@@ -279,10 +279,18 @@ pub enum Revocation {
     Leaving,
     /// The member is not in the group any more (`onPartitionsLost`).
     Lost {
-        /// The error from which it knows; `None`: it did not poll within `max.poll.interval.ms`, or it
-        /// leaves during a rebalance.
+        /// The error from which it knows; `None`: it did not poll within `max.poll.interval.ms`.
         error: Option<ErrorCode>,
     },
+    /// The member leaves of its own accord while its group rebalances (`onPartitionsLost`).
+    LostLeaving,
+}
+
+impl Revocation {
+    /// Whether the partitions are lost to the listener, and another member may have them.
+    pub const fn is_lost(self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::LostLeaving)
+    }
 }
 
 /// Why a member leaves its group.

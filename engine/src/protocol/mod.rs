@@ -80,6 +80,7 @@ pub use transaction::{
     AddPartitionsToTxnResponse, AddedPartitionsToTxn, EndTxnRequest, EndTxnResponse,
 };
 
+use bytes::Bytes;
 use machine::Digest;
 use std::hash::Hash;
 
@@ -117,6 +118,13 @@ pub enum Message {
         /// The response.
         body: Response,
     },
+    /// A message between applications, which no broker receives.
+    Application {
+        /// Its name.
+        name: &'static str,
+        /// Its content.
+        body: Bytes,
+    },
 }
 
 impl machine::Message for Message {
@@ -127,6 +135,7 @@ impl machine::Message for Message {
             + match self {
                 Self::Request { body, .. } => body.size(),
                 Self::Response { body, .. } => body.size(),
+                Self::Application { body, .. } => body.len() as u64,
             }
     }
 
@@ -134,6 +143,7 @@ impl machine::Message for Message {
         match self {
             Self::Request { body, .. } => body.name(),
             Self::Response { body, .. } => body.name(),
+            Self::Application { name, .. } => name,
         }
     }
 

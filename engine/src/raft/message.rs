@@ -20,6 +20,7 @@ impl Quorum {
                 _ => false,
             },
             Message::Response { .. } => self.outgoing.owns(conn),
+            Message::Application { .. } => false,
         }
     }
 
@@ -57,6 +58,7 @@ impl Quorum {
                     self.requests.on_failed(now.mono, from, id);
                 }
             }
+            Message::Application { .. } => {}
         }
         self.poll(now, out);
         Ok(())

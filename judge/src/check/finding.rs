@@ -194,6 +194,11 @@ pub enum GroupGround {
         /// The process that wrote the last of them.
         last: usize,
     },
+    /// An application wrote to its store although another one had claimed the partition.
+    Unfenced {
+        /// The transaction, an index of [`crate::evidence::group::Store::commits`].
+        commit: usize,
+    },
     /// A request to commit was stored after a later one of the same member.
     Late {
         /// The member's process.

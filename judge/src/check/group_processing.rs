@@ -97,6 +97,29 @@ pub(super) fn beyond(
     })
 }
 
+/// Whether a record was processed again on purpose only: each time an application had sought back.
+pub(crate) fn is_rewound(view: &View, again: &Again) -> bool {
+    again.times.windows(2).all(|pair| repeated(view, again, pair[0], pair[1]).is_none())
+}
+
+/// Whether an application went beyond a record on purpose: it sought.
+pub(crate) fn is_sought_past(view: &View, end: &End, group: &Processing, of: &Skipped) -> bool {
+    beyond(view, end, group, of).is_none()
+}
+
+/// Whether an application has sought to a record or before it since it was processed first: whoever
+/// went on from there did what it meant, also as its successor.
+fn sought_back(view: &View, one: &Life, again: &Again, first: Time, second: Time) -> bool {
+    let mut lives = view.members.of_group(one.node.cluster, &one.group);
+    lives.any(|(_, life)| {
+        life.moved.iter().any(|it| {
+            let between = (first.at..=second.at).contains(&it.moment.at);
+            let is_back = it.why == Positioning::Seek && it.to <= again.offset;
+            between && is_back && it.partition == again.partition
+        })
+    })
+}
+
 /// Why a record was processed again; `None`: an application sought.
 fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Ground> {
     let all = view.members.all();
@@ -118,6 +141,7 @@ fn repeated(view: &View, again: &Again, first: Time, second: Time) -> Option<Gro
     }
     Some(Ground::Group(match moved.why {
         Positioning::Seek => return None,
+        Positioning::Committed if sought_back(view, one, again, first, second) => return None,
         Positioning::Committed => {
             if let Some((life, back)) = moved_back(view, other, again, first, moved) {
                 let moved = &all[life].moved[back];

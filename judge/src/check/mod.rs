@@ -42,6 +42,7 @@ mod once;
 mod one_owner;
 mod one_value;
 mod order;
+mod paused;
 mod polls;
 mod producer_ids;
 mod prompt;
@@ -53,6 +54,7 @@ mod reflected;
 mod replicas;
 mod sequences;
 mod snapshots;
+mod stored;
 mod truncation;
 mod uncommitted;
 mod unsent;
@@ -61,6 +63,8 @@ mod unsent;
 mod properties;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use group_processing::{is_rewound, is_sought_past};
 
 pub use finding::{Finding, Findings, Ground, GroupGround};
 
@@ -183,6 +187,8 @@ checks! {
         "read_committed readers receive committed records only, and no end beyond an open transaction",
     polls: polls::Polls =
         "the polls of a consumer neither skip nor go back, unless records that it read are lost",
+    paused: paused::Paused =
+        "a consumer returns no record of a partition that its application has paused",
     end_shown: end_shown::EndShown =
         "the end offset that a client was shown never goes back",
     offset_of_time: offset_of_time::OffsetOfTime =
@@ -195,6 +201,8 @@ checks! {
         "a producer that was replaced under its transactional id commits nothing more",
     reflected: reflected::Reflected =
         "each input of a transactional pipeline is reflected exactly once in its committed outputs",
+    stored: stored::Stored =
+        "each input of a group that keeps its positions in a store is in the store exactly once",
     group_processing: group_processing::GroupProcessing =
         "a group of consumers skips no record, and processes again only what it had not committed",
     group_kept: group_kept::GroupKept =

@@ -53,9 +53,15 @@ impl View {
                 }
                 Effect::Nothing
             }
-            ClientFact::Identified { .. } => Effect::Nothing,
+            ClientFact::Identified { .. }
+            | ClientFact::Paused { .. }
+            | ClientFact::Resumed { .. } => Effect::Nothing,
             ClientFact::Member(fact) => {
                 self.on_member(moment, fact);
+                Effect::Nothing
+            }
+            ClientFact::Store(fact) => {
+                self.on_store(moment, fact);
                 Effect::Nothing
             }
             ClientFact::TransactionsInitialized { .. }

@@ -98,6 +98,8 @@ pub struct GroupSetup {
     /// How long a rebalance waits at least for members that do not join: the shortest
     /// `max.poll.interval.ms`.
     pub rebalance_timeout: Span,
+    /// Its applications keep their positions in a store that takes transactions of an earlier claim.
+    pub has_unfenced_store: bool,
 }
 
 /// A topic of the workload.

@@ -1,6 +1,6 @@
 //! All evidence collected so far, indexed for the checks and the verdict.
 
-use super::group::{Groups, Members, OFFSETS_TOPIC};
+use super::group::{Groups, Members, OFFSETS_TOPIC, Stores};
 use super::halt::{FailedDir, Halt};
 use super::kept::Kept;
 use super::life::Reload;
@@ -39,6 +39,8 @@ pub struct View {
     pub groups: Groups,
     /// What members of groups did.
     pub members: Members,
+    /// The stores of applications that keep their own positions.
+    pub stores: Stores,
     /// What each consumer received, by partition.
     pub readers: Vec<Reader>,
     /// The batches that produce responses acknowledged, by partition.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the members of a group of consumers did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +15,12 @@ pub struct GroupCounts {
     pub skipped: u64,
     /// Records that were processed more than once.
     pub reprocessed: u64,
+    /// Those of them that an application meant: it had sought back each time.
+    #[serde(default)]
+    pub rewound: u64,
+    /// Those of the skipped records that an application meant: it had sought beyond them.
+    #[serde(default)]
+    pub sought_past: u64,
     /// Records of its partitions that it neither processed nor skipped: those before where it began, and
     /// those that it had not reached when its members ended.
     #[serde(default)]
@@ -43,6 +50,21 @@ pub struct GroupCounts {
     /// Inputs of a pipeline that are committed and lack results.
     #[serde(default)]
     pub not_reflected: u64,
+    /// The errors of commits that were not acknowledged, by name.
+    #[serde(default)]
+    pub commit_errors: BTreeMap<String, u64>,
+    /// Processed records of transactions that did not commit, which `read_uncommitted` shows.
+    #[serde(default)]
+    pub uncommitted: u64,
+    /// Distinct inputs whose results are in the group's own store.
+    #[serde(default)]
+    pub stored: u64,
+    /// Results that were written to it once more.
+    #[serde(default)]
+    pub stored_again: u64,
+    /// Transactions that it refused, because another member had claimed the partition.
+    #[serde(default)]
+    pub store_refused: u64,
 }
 
 impl GroupCounts {
@@ -52,6 +74,8 @@ impl GroupCounts {
             (&mut self.processed, other.processed),
             (&mut self.skipped, other.skipped),
             (&mut self.reprocessed, other.reprocessed),
+            (&mut self.rewound, other.rewound),
+            (&mut self.sought_past, other.sought_past),
             (&mut self.not_reached, other.not_reached),
             (&mut self.rebalances, other.rebalances),
             (&mut self.expelled, other.expelled),
@@ -61,8 +85,15 @@ impl GroupCounts {
             (&mut self.reflected, other.reflected),
             (&mut self.reflected_again, other.reflected_again),
             (&mut self.not_reflected, other.not_reflected),
+            (&mut self.uncommitted, other.uncommitted),
+            (&mut self.stored, other.stored),
+            (&mut self.stored_again, other.stored_again),
+            (&mut self.store_refused, other.store_refused),
         ] {
             *own = own.saturating_add(other);
+        }
+        for (error, count) in &other.commit_errors {
+            *self.commit_errors.entry(error.clone()).or_default() += count;
         }
     }
 
@@ -107,12 +138,37 @@ impl GroupCounts {
             failed => format!(", {failed} failed"),
         };
         let reflected = self.reflected_in_words().map(|it| format!("; {it}"));
+        let meant = |count: u64| match count {
+            0 => String::new(),
+            count => format!(" ({count} meant)"),
+        };
+        let errors: Vec<String> =
+            self.commit_errors.iter().map(|(error, count)| format!("{error} {count}")).collect();
+        let errors = match errors.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", errors.join(", ")),
+        };
+        let uncommitted = match self.uncommitted {
+            0 => String::new(),
+            uncommitted => format!(", {uncommitted} of transactions that did not commit"),
+        };
+        let stored = match self.stored {
+            0 => String::new(),
+            stored => format!(
+                "; {} stored, {} again, {} refused",
+                plural(stored, "result"),
+                self.stored_again,
+                plural(self.store_refused, "transaction"),
+            ),
+        };
         format!(
-            "{} processed, {} skipped, {} processed again{not_reached}; {}, {} expelled; {} acknowledged, {} \
-             fenced{failed}{}",
+            "{} processed, {} skipped{}, {} processed again{}{uncommitted}{not_reached}; {}, {} expelled; {} acknowledged, {} \
+             fenced{failed}{errors}{stored}{}",
             plural(self.processed, "record"),
             self.skipped,
+            meant(self.sought_past),
             self.reprocessed,
+            meant(self.rewound),
             plural(self.rebalances, "rebalance"),
             plural(self.expelled, "member"),
             plural(self.committed, "commit"),
@@ -145,7 +201,12 @@ mod tests {
         assert_eq!(one.in_words(), words);
         one.add(&one.clone());
         assert_eq!((one.skipped, one.fenced, one.failed), (6, 2, 0));
-        let pipeline = GroupCounts { reflected: 200, reflected_again: 3, ..one };
+        one.commit_errors.insert("ILLEGAL_GENERATION".to_owned(), 2);
+        assert!(one.in_words().ends_with("2 fenced (ILLEGAL_GENERATION 2)"), "{}", one.in_words());
+        (one.stored, one.stored_again, one.store_refused) = (7, 1, 2);
+        let stored = "; 7 results stored, 1 again, 2 transactions refused";
+        assert!(one.in_words().ends_with(stored), "{}", one.in_words());
+        let pipeline = GroupCounts { reflected: 200, reflected_again: 3, ..GroupCounts::default() };
         let words = pipeline.in_words();
         assert!(words.ends_with("; 200 inputs reflected once, 3 more than once"), "{words}");
     }

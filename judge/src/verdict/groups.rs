@@ -1,15 +1,11 @@
-//! Rows of the permission table about groups of consumers, and the counts of each group.
+//! Rows of the permission table about groups of consumers.
 
 use super::permission::{self, Case};
 use crate::check::{Finding, Ground, GroupGround};
-use crate::evidence::group::{Moved, Processed, Revoked, Said};
-use crate::evidence::{End, Life, NONE, View};
-use crate::outcome::GroupCounts;
-use engine::error::ErrorCode;
+use crate::evidence::group::{Moved, Processed, Revoked};
+use crate::evidence::{Life, NONE, View};
 use engine::fact::{CommitKind, MemberRemoval, Positioning, Revocation};
 use engine::ids::Offset;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The ground of a finding about a group.
 fn ground(case: &Case<'_>) -> Option<GroupGround> {
@@ -65,9 +61,8 @@ fn end_of(view: &View, life: &Life, partition: usize, since: u64) -> String {
                 Revocation::Rebalance => "gave the partition up in a rebalance",
                 Revocation::Leaving => "left the group",
                 Revocation::Lost { error: Some(_) } => "was no member any more",
-                Revocation::Lost { error: None } => {
-                    "left in a rebalance, or did not poll within max.poll.interval.ms,"
-                }
+                Revocation::Lost { error: None } => "did not poll within max.poll.interval.ms,",
+                Revocation::LostLeaving => "left while the group rebalanced,",
             };
             format!("{why} at {}", view.time(moment.at))
         }
@@ -229,6 +224,33 @@ pub(super) fn zombie(case: &Case<'_>) -> Option<String> {
     ))
 }
 
+/// Excuses results that a store has twice, or a position of a store that went back: the store does not
+/// fence, and took what an application wrote after another one, or itself, had claimed the partition anew.
+pub(super) fn store_unfenced(case: &Case<'_>) -> Option<String> {
+    let GroupGround::Unfenced { commit } = ground(case)? else { return None };
+    let partition = case.finding.partition?;
+    let mut stores = case.view.stores.iter().filter(|(key, store)| {
+        let is_its = store.commits.get(commit).is_some_and(|it| it.partition == partition);
+        let setup = case.view.setup.group_setups.get(*key);
+        is_its && setup.is_some_and(|it| it.has_unfenced_store)
+    });
+    let ((_, group), store) = stores.next()?;
+    let it = store.commits.get(commit)?;
+    let mut claims = store.claims.iter().filter(|claim| claim.partition == partition);
+    let claim = claims.find(|claim| claim.epoch == it.epoch + 1)?;
+    Some(format!(
+        "the store of group {group} does not fence, client {} claimed {} at {} (event {}), and client {} \
+         wrote there at {} (event {}) under its earlier claim",
+        claim.by,
+        case.partition.name,
+        case.view.time(claim.moment.at),
+        claim.moment.event,
+        it.by,
+        case.view.time(it.moment.at),
+        it.moment.event
+    ))
+}
+
 /// Excuses a lower committed offset: the member that committed it had begun before a commit of the
 /// previous owner was replicated, which was not acknowledged.
 pub(super) fn commit_in_flight(case: &Case<'_>) -> Option<String> {
@@ -345,66 +367,4 @@ pub(super) fn result_again(case: &Case<'_>) -> Option<String> {
             "a pipeline without transactions writes results apart from the offsets of their inputs, and {by}"
         )
     })
-}
-
-/// The counts of each group, by name.
-pub(super) fn counts(view: &View, end: &End) -> BTreeMap<String, GroupCounts> {
-    let mut groups = BTreeMap::new();
-    for of in &end.processing {
-        let mut counts = GroupCounts {
-            processed: of.processed,
-            skipped: of.skipped.len() as u64,
-            not_reached: of.not_reached,
-            reprocessed: of.again.len() as u64,
-            ..GroupCounts::default()
-        };
-        if let Some(reflection) = &of.reflection {
-            counts.reflected = reflection.once;
-            let again = reflection.others.iter().filter(|it| it.has == Ordering::Greater);
-            counts.reflected_again = again.count() as u64;
-            let lacking =
-                reflection.others.iter().filter(|it| it.is_committed && it.has == Ordering::Less);
-            counts.not_reflected = lacking.count() as u64;
-        }
-        for (_, life) in view.members.of_group(of.cluster, &of.group) {
-            life.commits.iter().for_each(|commit| count_commit(commit, &mut counts));
-        }
-        if let Some(known) = view.groups.named(of.cluster, &of.group) {
-            let group = &view.groups.all()[known];
-            let mut generations: BTreeSet<i32> =
-                group.complete.iter().map(|complete| complete.generation).collect();
-            generations.extend(group.consumer.iter().filter_map(|it| match it.value {
-                Some(Said::TargetEpoch(epoch)) => epoch,
-                _ => None,
-            }));
-            // The first generation is no rebalance of an earlier one.
-            counts.rebalances = (generations.len() as u64).saturating_sub(1);
-            let is_expelled = |why: &MemberRemoval| {
-                !matches!(why, MemberRemoval::Left | MemberRemoval::Replaced { .. })
-            };
-            let expelled = group.removed.iter().filter(|it| is_expelled(&it.why));
-            counts.expelled = expelled.count() as u64;
-        }
-        let name = match of.cluster.0 {
-            0 => of.group.to_string(),
-            cluster => format!("{cluster}/{}", of.group),
-        };
-        groups.insert(name, counts);
-    }
-    groups
-}
-
-fn count_commit(commit: &crate::evidence::group::Commit, counts: &mut GroupCounts) {
-    let Some((_, results)) = &commit.answered else { return };
-    let error = results.iter().map(|(_, error)| *error).find(|error| *error != ErrorCode::None);
-    match error {
-        None => counts.committed += 1,
-        Some(
-            ErrorCode::IllegalGeneration
-            | ErrorCode::UnknownMemberId
-            | ErrorCode::FencedInstanceId
-            | ErrorCode::StaleMemberEpoch,
-        ) => counts.fenced += 1,
-        Some(_) => counts.failed += 1,
-    }
 }

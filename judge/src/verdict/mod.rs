@@ -8,6 +8,7 @@ mod count;
 mod course;
 mod disks;
 mod explain;
+mod group_counts;
 mod groups;
 mod idempotence;
 mod outcomes;
@@ -103,7 +104,7 @@ pub fn judge(view: &View, end: &End, findings: &Findings) -> Judgement {
         counts: count::counts(view, end),
         transactions: outcomes::transactions(view, end),
         sum: outcomes::sum(view, end),
-        groups: groups::counts(view, end),
+        groups: group_counts::counts(view, end),
         violations: broken.into_values().map(|group| violation(view, &group)).collect(),
         permitted: permitted
             .into_iter()

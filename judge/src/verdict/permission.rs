@@ -225,6 +225,11 @@ pub const PERMISSIONS: &[Row] = &[
         excuses: groups::zombie,
     },
     Row {
+        hazard: "store-unfenced",
+        meaning: "a store that does not fence takes what a member writes after it was replaced",
+        excuses: groups::store_unfenced,
+    },
+    Row {
         hazard: "offset-reset-latest",
         meaning: "with auto.offset.reset=latest a group without a valid offset skips what is there",
         excuses: groups::reset_to_latest,

@@ -28,6 +28,17 @@ impl Caption {
         }
     }
 
+    /// The source of charts of a delivery table.
+    pub fn of_delivery(study: &crate::delivery::Header) -> Self {
+        Self {
+            scenario: study.scenario.clone(),
+            seeds: study.seeds.text(),
+            faultline: study.made_by(),
+            settings: study.settings.len(),
+            replicas: study.replication_factor,
+        }
+    }
+
     /// The caption in one line; `of_time` if the chart shows simulated time. A chart may be used
     /// apart from its page, so each chart says that its numbers are simulated.
     fn line(&self, of_time: bool) -> String {

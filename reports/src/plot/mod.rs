@@ -2,6 +2,7 @@
 //! CSV file, the table on the page, and the drawings for the page, SVG and PNG.
 
 mod axis;
+mod delivery;
 mod families;
 mod frame;
 mod latency;
@@ -16,6 +17,7 @@ mod unavailable;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::{DELIVERY, DeliveryPlot};
 pub use frame::Caption;
 pub use render::{inline_mark, png, svg};
 pub use scene::{Scene, Shape};

@@ -200,8 +200,8 @@ impl Verdict {
         let kinds = [
             (self.counts.duplicated, "duplicated"),
             (self.counts.reordered, "reordered"),
-            (of_groups(|group| group.skipped), "skipped by a group"),
-            (of_groups(|group| group.reprocessed), "processed again by a group"),
+            (of_groups(|group| group.skipped - group.sought_past), "skipped by a group"),
+            (of_groups(|group| group.reprocessed - group.rewound), "processed again by a group"),
             (of_groups(|group| group.reflected_again), "reflected more than once by a pipeline"),
         ];
         let found = kinds.iter().filter(|(count, _)| *count > 0);

@@ -14,6 +14,7 @@ use crate::workload::{
     Repeats, Schedule, Transactions,
 };
 use engine::broker::BrokerSettings;
+use engine::client::Pattern;
 use engine::config::{IsolationLevel, ProducerConfig};
 use engine::controller::ControllerSettings;
 use engine::ids::BrokerId;
@@ -63,6 +64,7 @@ pub(super) fn build(resolved: &Resolved, rules: Rulebook, elections: &[Election]
     }
     builder.add_producers();
     builder.add_consumers();
+    builder.add_stores();
     builder.set_links();
     let setup = setup(scenario, &builder.roster);
     let Builder { world, roster, .. } = builder;
@@ -134,7 +136,7 @@ impl Builder<'_> {
     }
 
     fn add_admin(&mut self, cluster: usize, elections: &[Election]) -> NodeId {
-        let topics = self.topics_of(cluster).map(|topic| CreatableTopic {
+        let creatable = |topic: &spec::Topic| CreatableTopic {
             name: topic.name.clone(),
             num_partitions: topic.partitions as i32,
             replication_factor: topic.replication_factor as i16,
@@ -144,9 +146,14 @@ impl Builder<'_> {
                 .modelled()
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .collect(),
-        });
+        };
+        let first = self.topics_of(cluster).filter(|topic| topic.created_at.is_none());
+        let later = self
+            .topics_of(cluster)
+            .filter_map(|topic| Some((topic.created_at?.0, creatable(topic))));
         let config = AdminAppConfig {
-            topics: topics.collect(),
+            topics: first.map(creatable).collect(),
+            later: later.collect(),
             elections: elections.iter().map(|e| (e.entry as u32, e.topics.clone())).collect(),
             bootstrap: brokers(&self.scenario.clusters[cluster]).collect(),
         };
@@ -157,7 +164,7 @@ impl Builder<'_> {
 
     fn add_reader(&mut self, cluster: usize) -> NodeId {
         let config = ReaderAppConfig {
-            topics: self.topics_or_all(&[], cluster),
+            topics: self.topics_of(cluster).map(named).collect(),
             request_timeout: request_timeout(self.scenario),
             isolation_level: match is_transactional(self.scenario) {
                 true => IsolationLevel::ReadCommitted,
@@ -178,12 +185,25 @@ impl Builder<'_> {
             .filter(move |topic| scenario.cluster_index(topic.cluster.as_deref()) == Some(cluster))
     }
 
-    /// The topics with these names, or all topics of the cluster, each with its number of partitions.
+    /// The topics with these names, or all topics of the cluster that exist before the load, each with
+    /// its number of partitions.
     fn topics_or_all(&self, names: &[String], cluster: usize) -> Vec<(String, i32)> {
-        self.topics_of(cluster)
-            .filter(|topic| names.is_empty() || names.contains(&topic.name))
-            .map(|topic| (topic.name.clone(), partitions(topic)))
-            .collect()
+        let is_meant = |topic: &&spec::Topic| match names.is_empty() {
+            true => topic.created_at.is_none(),
+            false => names.contains(&topic.name),
+        };
+        self.topics_of(cluster).filter(is_meant).map(named).collect()
+    }
+
+    /// The topics that consumers read.
+    fn topics_read(&self, consumers: &spec::Consumers, cluster: usize) -> Vec<(String, i32)> {
+        match pattern(consumers) {
+            None => self.topics_or_all(&consumers.topics, cluster),
+            Some(pattern) => {
+                let all = self.topics_of(cluster);
+                all.filter(|topic| pattern.subscribes(&topic.name)).map(named).collect()
+            }
+        }
     }
 
     fn next_client(&self, cluster: usize) -> NodeId {
@@ -229,7 +249,7 @@ impl Builder<'_> {
         self.roster.groups = groups.filter(|group| !ids.contains(group)).collect();
         for consumers in &scenario.consumers {
             let cluster = scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
-            let topics = self.topics_or_all(&consumers.topics, cluster);
+            let topics = self.topics_read(consumers, cluster);
             for index in 0..consumers.count {
                 let reading = ConsumerAppConfig {
                     topics: topics.clone(),
@@ -282,6 +302,16 @@ fn client(config: ApplicationConfig, rules: Rulebook) -> NodeConfig {
 
 fn brokers(cluster: &spec::Cluster) -> impl Iterator<Item = BrokerId> + use<> {
     (0..cluster.brokers).map(|index| FIRST_BROKER + index)
+}
+
+/// A topic, with its number of partitions.
+fn named(topic: &spec::Topic) -> (String, i32) {
+    (topic.name.clone(), partitions(topic))
+}
+
+/// The pattern by which members subscribe, if they do.
+fn pattern(consumers: &spec::Consumers) -> Option<Pattern> {
+    consumers.topic_pattern.as_deref().and_then(|text| Pattern::new(text).ok())
 }
 
 fn partitions(topic: &spec::Topic) -> i32 {

@@ -190,6 +190,7 @@ fn message_name(message: &engine::protocol::Message) -> String {
     match message {
         Message::Request { body, .. } => format!("{} request", body.name()),
         Message::Response { body, .. } => format!("{} response", body.name()),
+        Message::Application { name, .. } => (*name).to_owned(),
     }
 }
 

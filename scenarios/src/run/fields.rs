@@ -241,6 +241,13 @@ fn client(fact: &ClientFact, name: Name<'_>) -> Option<Value> {
             "what": "positioned", "partition": name(*partition), "to": to,
         }),
         ClientFact::Member(fact) => group::member(fact, name),
+        ClientFact::Paused { partitions } => json!({
+            "what": "paused", "partitions": partitions.iter().map(|it| name(*it)).collect::<Vec<_>>(),
+        }),
+        ClientFact::Resumed { partitions } => json!({
+            "what": "resumed", "partitions": partitions.iter().map(|it| name(*it)).collect::<Vec<_>>(),
+        }),
+        ClientFact::Store(fact) => group::store(fact, name),
         ClientFact::ReadBack { partition, end } => json!({
             "what": "read_back", "partition": name(*partition), "end": end,
         }),

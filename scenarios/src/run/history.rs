@@ -115,6 +115,12 @@ enum What<'a> {
         partition: String,
         exception: &'static str,
     },
+    Paused {
+        partitions: Vec<String>,
+    },
+    Resumed {
+        partitions: Vec<String>,
+    },
     ReadBack {
         partition: String,
         end: i64,
@@ -277,6 +283,13 @@ impl History {
                 What::ReadBack { partition: name(partition), end: *end }
             }
             ClientFact::Member(fact) => What::Member(group::what(fact, &name)),
+            ClientFact::Paused { partitions } => {
+                What::Paused { partitions: partitions.iter().map(&name).collect() }
+            }
+            ClientFact::Resumed { partitions } => {
+                What::Resumed { partitions: partitions.iter().map(&name).collect() }
+            }
+            ClientFact::Store(fact) => What::Member(group::store(fact, &name)),
         }
     }
 }
@@ -328,6 +341,8 @@ mod tests {
             What::TimeShown { partition: partition(), timestamp_ms: 0, offset: None, broker: 1 },
             What::Threw { partition: partition(), exception: "" },
             What::ReadBack { partition: partition(), end: 0 },
+            What::Paused { partitions: vec![partition()] },
+            What::Resumed { partitions: vec![partition()] },
         ];
         for what in all.into_iter().chain(group::tests::all().map(What::Member)) {
             let line = Line { t_ns: 0, event: 0, client: String::new(), what };

@@ -2,9 +2,13 @@
 //! broken, but users may want to know.
 
 use super::converge;
+use super::members;
 use super::simulation::Simulation;
 use crate::result::Notice;
+use engine::client::ConsumerError;
 use engine::config::ConsumerConfig;
+use engine::error::ErrorCode;
+use machine::NodeId;
 use std::collections::BTreeMap;
 
 /// Notices about clients that are not due to the cluster.
@@ -38,7 +42,74 @@ pub(super) fn of_clients(run: &Simulation) -> Vec<Notice> {
             notices.push(Notice { node: consumer, what });
         }
     }
+    for (node, app) in members::members(run) {
+        let mut notice = |what| notices.push(Notice { node: format!("consumer {node}"), what });
+        for (error, count) in &app.remarks().failed {
+            notice(format!(
+                "poll threw {error} {}{}",
+                times(*count),
+                hint(run, node, app.group(), *error)
+            ));
+        }
+        for (partition, error) in app.thrown() {
+            let name = run.board().name(node.cluster, *partition);
+            notice(format!("poll threw {} for {name}{}", error.exception(), hint_of(error)));
+        }
+        let seeks = app.remarks().seeks_of_nothing;
+        if seeks > 0 {
+            let times = times(seeks);
+            notice(format!("sought {times} while it owned no partition, which moved nothing"));
+        }
+    }
     notices
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// What to set so that a member is not refused.
+fn hint(run: &Simulation, node: NodeId, group: &str, error: ErrorCode) -> String {
+    let scenario = &run.resolved.scenario;
+    let cluster = scenario.clusters.get(usize::from(node.cluster.0));
+    let its = scenario.consumers.iter().filter(|it| it.group.as_deref() == Some(group));
+    match error {
+        ErrorCode::GroupMaxSizeReached => {
+            let most = cluster.map_or(0, |it| it.broker.config().group_max_size);
+            let members: u32 = its.map(|it| u32::from(it.count)).sum();
+            format!(
+                ": group.max.size={most} admits no more members, and {members} come to {group}; set \
+                 group.max.size to {members} or more, or let fewer come"
+            )
+        }
+        ErrorCode::InconsistentGroupProtocol => {
+            let all: Vec<String> = its
+                .map(|it| it.config().assignors.0.iter().map(|one| one.name()).collect::<Vec<_>>())
+                .map(|names| names.join(" and "))
+                .collect();
+            format!(
+                ": the members of {group} have no assignor in common ({}); set one that all have in \
+                 partition.assignment.strategy",
+                all.join("; ")
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// What to set so that a poll does not throw.
+fn hint_of(error: &ConsumerError) -> &'static str {
+    match error {
+        ConsumerError::NoOffset => {
+            ", as auto.offset.reset=none asks for where the group has no offset: set earliest or latest, or \
+             let members seek"
+        }
+        ConsumerError::OffsetOutOfRange { .. } | ConsumerError::LogTruncation { .. } => {
+            ", as auto.offset.reset=none asks for: set earliest or latest, or let members seek"
+        }
+        ConsumerError::Corrupt { .. } => ", since the checksum of a batch was wrong",
+        ConsumerError::Unexpected(_) => "",
+    }
 }
 
 /// Why a consumer with these properties may never read some records, if it may not.

@@ -85,7 +85,8 @@ impl Simulation {
         }
     }
 
-    /// The topic of a partition may be one that brokers have created by themselves.
+    /// The topic of a partition may be one that is created during the load, by the administrator or by
+    /// brokers themselves.
     fn learn_topic(&mut self, node: NodeId, partition: TopicPartition) {
         if self.phase < Phase::Load || self.board.knows(node.cluster, partition) {
             return;
@@ -94,7 +95,15 @@ impl Simulation {
         let Some((_, image)) = active else { return };
         let topic = image.topics().find(|topic| topic.id == partition.topic);
         let (Some(topic), Some(views)) = (topic, self.partitions()) else { return };
-        self.board.add_internal(node.cluster, &topic.name, topic.id, &views);
+        let scenario = &self.resolved.scenario;
+        let is_named = scenario.topics.iter().any(|it| {
+            let cluster = scenario.cluster_index(it.cluster.as_deref());
+            it.name == topic.name && cluster == Some(node.cluster.0.into())
+        });
+        match is_named {
+            true => self.board.add_topic(node.cluster, &topic.name, topic.id, &views),
+            false => self.board.add_internal(node.cluster, &topic.name, topic.id, &views),
+        }
         if let Some(history) = &mut self.history {
             history.name_topic(node.cluster, topic.id, &topic.name);
         }

@@ -101,6 +101,7 @@ fn group_setups(scenario: &Scenario) -> BTreeMap<(ClusterId, Arc<str>), evidence
         setup.commits_early |= matches!(consumers.commit, Some(Commit::Before | Commit::During));
         setup.resets_to_latest |= config.auto_offset_reset == Reset::Latest;
         setup.resets_to_earliest |= config.auto_offset_reset == Reset::Earliest;
+        setup.has_unfenced_store |= consumers.store.is_some_and(|store| !store.fenced);
         let pipeline = consumers.pipeline.as_ref();
         setup.outputs = setup.outputs.max(pipeline.map_or(0, |it| it.results));
         setup.outputs_apart |= pipeline.is_some_and(|it| !it.is_transactional());

@@ -20,7 +20,7 @@ use crate::condition::Roster;
 use crate::node::Node;
 use crate::plan::{Director, Firing, Scene, settings};
 use crate::view::{Board, PartitionView};
-use crate::workload::election_timer;
+use crate::workload::{LOAD_BEGINS, election_timer};
 use engine::rules::{Rulebook, Rules};
 use judge::Observer;
 use judge::evidence::Missing;
@@ -385,8 +385,13 @@ impl Simulation {
         // Events of the setup do not count.
         self.world.take_marks();
         self.director.begin(now, &self.roster.clusters, &self.board);
+        if self.resolved.scenario.topics.iter().any(|topic| topic.created_at.is_some()) {
+            for admin in &self.admins {
+                self.world.poke(*admin, LOAD_BEGINS);
+            }
+        }
         let clients = self.roster.producers.iter().chain(&self.roster.consumers);
-        for client in clients {
+        for client in self.roster.stores.iter().chain(clients) {
             self.world.start(*client);
         }
         self.absorb();

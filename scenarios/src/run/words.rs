@@ -406,6 +406,9 @@ fn client(fact: &ClientFact, name: &dyn Fn(TopicPartition) -> String) -> String 
             format!("threw {exception} for {}", name(*partition))
         }
         ClientFact::Member(fact) => group::member(fact, name),
+        ClientFact::Paused { partitions } => format!("pauses {}", group::all(partitions, name)),
+        ClientFact::Resumed { partitions } => format!("resumes {}", group::all(partitions, name)),
+        ClientFact::Store(fact) => group::store(fact, name),
         ClientFact::ReadBack { partition, end } => {
             format!("has read {} back up to {end}", name(*partition))
         }

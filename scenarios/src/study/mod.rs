@@ -5,6 +5,7 @@
 //! at the same times.
 
 mod acks;
+pub mod delivery;
 #[cfg(test)]
 mod tests;
 

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct AdminAppConfig {
     /// The topics to create, with the number of partitions of each.
     pub topics: Vec<CreatableTopic>,
+    /// The topics to create later, each with the time after the load has begun.
+    pub later: Vec<(Span, CreatableTopic)>,
     /// The elections for which it may be woken: a number, and the topics; all topics if empty.
     pub elections: Vec<(u32, Vec<String>)>,
     /// `bootstrap.servers`.
@@ -34,6 +36,11 @@ pub struct AdminApp {
 const CREATE: Timer = Timer::Application(0);
 /// Timers from here on are elections, by number.
 const ELECTION: u32 = 1;
+/// Timers from here on are topics to create later, by their place.
+const LATER: u32 = 1_000_000;
+
+/// The timer at which the load begins.
+pub const LOAD_BEGINS: Timer = Timer::Application(LATER - 1);
 
 /// The timer that wakes the application for the election with this number.
 pub fn election_timer(number: u32) -> Timer {
@@ -85,6 +92,16 @@ impl AdminApp {
             Input::Timer(CREATE) => {
                 self.admin.create_topics(now, self.config.topics.clone(), out);
             }
+            Input::Timer(LOAD_BEGINS) => {
+                for (place, (at, _)) in (0..).zip(&self.config.later) {
+                    out.set_timer(Timer::Application(LATER + place), now.mono + *at);
+                }
+            }
+            Input::Timer(Timer::Application(number)) if number >= LATER => {
+                if let Some((_, topic)) = self.config.later.get((number - LATER) as usize) {
+                    self.admin.create_topics(now, vec![topic.clone()], out);
+                }
+            }
             Input::Timer(Timer::Application(number)) => self.elect(number - ELECTION, now, out),
             Input::Timer(_) => {}
             Input::Stop => out.halt(machine::Halt::Clean),
@@ -101,7 +118,11 @@ impl AdminApp {
                         // Brokers are still registering, and there are too few of them yet.
                         ErrorCode::InvalidReplicationFactor
                         | ErrorCode::InvalidReplicaAssignment => {
-                            out.set_timer(CREATE, now.mono + Span::millis(20));
+                            let mut later = (LATER..).zip(&self.config.later);
+                            let its = later.find(|(_, (_, late))| late.name == topic.name);
+                            let again =
+                                its.map_or(CREATE, |(number, _)| Timer::Application(number));
+                            out.set_timer(again, now.mono + Span::millis(20));
                         }
                         error => self.refused = Some(error),
                     }

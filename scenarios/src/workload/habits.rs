@@ -19,6 +19,8 @@ pub struct Habits {
     pub process_time: Span,
     /// When its next records take longer.
     pub stalls: Vec<Absence>,
+    /// When it pauses what it owns.
+    pub pauses: Vec<Absence>,
     /// When it leaves.
     pub leaves: Vec<Absence>,
     /// The length of the load, after which it does neither.
@@ -49,6 +51,7 @@ impl Habits {
             on_revoke: consumers.on_revoke(),
             process_time: consumers.process_time.0,
             stalls: own(&consumers.stalls),
+            pauses: own(&consumers.pauses),
             leaves: own(&consumers.leaves),
             load,
         }

@@ -4,36 +4,43 @@
 //! habits say, and polls again. Its consumer sends heartbeats meanwhile. An exception that no other poll would
 //! change ends its consumer; after a second it begins again with another.
 
+mod storing;
 mod thread;
 
 use super::consumer::{ConsumerAppConfig, Thrown};
 use super::habits::Habits;
-use super::pipeline::{Pipeline, PipelineConfig};
+use super::pipeline::{InputRecord, Pipeline, PipelineConfig};
 use super::report_event;
 use super::seeking::{self, next_seek};
-use engine::client::{CommitError, ConsumerError, ConsumerEvent, GroupConsumer, GroupEvent};
+use engine::client::{
+    CommitError, ConsumerError, ConsumerEvent, GroupConsumer, GroupEvent, Pattern,
+};
 use engine::config::ConsumerConfig;
 use engine::error::ErrorCode;
-use engine::fact::Revocation;
 use engine::ids::{GroupId, Offset, TopicPartition};
 use engine::rules::Rulebook;
 use engine::timer::Timer;
 use engine::{Input, Outbox};
-use machine::{Boot, Mono, Now, Span};
-use spec::OnRevoke;
+use machine::{Boot, Mono, NodeId, Now, Span};
+use spec::{OnRevoke, SeekTo};
 use std::collections::BTreeMap;
+use storing::Storing;
 
 /// The configuration of a member.
 #[derive(Clone, Debug)]
 pub struct MemberAppConfig {
     /// What it reads, and when.
     pub reading: ConsumerAppConfig,
+    /// The pattern by which it subscribes, instead of the names of topics.
+    pub pattern: Option<Pattern>,
     /// `group.id`
     pub group: GroupId,
     /// How it works.
     pub habits: Habits,
     /// What it makes of the records.
     pub pipeline: Option<PipelineConfig>,
+    /// The store in which it keeps its results and positions.
+    pub store: Option<NodeId>,
 }
 
 /// An application that is a member of a group.
@@ -53,6 +60,12 @@ pub struct MemberApp {
     began: Mono,
     /// How much longer the next records take.
     stall: Span,
+    /// Where the application seeks before it polls again, in all partitions that it owns then.
+    seeks_due: Vec<SeekTo>,
+    /// Whether it pauses (true) or resumes (false) before it polls again what it owns then.
+    pauses_due: Vec<bool>,
+    /// What became of its calls that users may want to know.
+    remarks: Remarks,
     /// The application closes its consumer before it polls again, and this follows.
     wanted: Option<Next>,
     /// The listener waits for this commit.
@@ -62,6 +75,19 @@ pub struct MemberApp {
     pipeline: Option<Box<Pipeline>>,
     /// How many results it has sent.
     results: u64,
+    /// Its side of the store, if it has one.
+    storing: Option<Box<Storing>>,
+}
+
+/// Calls of an application that had no effect, and errors that ended its consumers.
+#[derive(Clone, Debug, Default)]
+pub struct Remarks {
+    /// Seeks at times at which it owned no partition.
+    pub seeks_of_nothing: u32,
+    /// The errors that polls threw, with their numbers.
+    pub failed: BTreeMap<ErrorCode, u32>,
+    /// The errors of commits, with their numbers.
+    pub commits: BTreeMap<ErrorCode, u32>,
 }
 
 /// What the application's thread does.
@@ -79,6 +105,8 @@ enum Phase {
     Committing(u64, Option<Work>),
     /// It waits until the results of records are written, or committed with their offsets.
     Finishing(Work, bool),
+    /// It waits until its store has the results of records.
+    Storing(Work),
     /// It closes its consumer.
     Closing(Next),
 }
@@ -88,6 +116,8 @@ enum Phase {
 struct Work {
     /// Each partition, with the positions before and after.
     polled: Vec<(TopicPartition, Offset, Offset)>,
+    /// The records, if a store is to have their results.
+    inputs: Vec<InputRecord>,
     /// How long that takes from when it goes on.
     left: Span,
     /// The application commits when this much is left.
@@ -137,6 +167,8 @@ const KIND: u32 = 10_000;
 const SEEK: u32 = 1;
 const STALL: u32 = 2;
 const LEAVE: u32 = 3;
+const PAUSING: u32 = 4;
+const RESUMING: u32 = 5;
 /// The time from an error to the application's next consumer.
 const PAUSE: Span = Span::secs(1);
 
@@ -155,11 +187,15 @@ impl MemberApp {
             next_commit: 0,
             began,
             stall: Span::ZERO,
+            seeks_due: Vec::new(),
+            pauses_due: Vec::new(),
+            remarks: Remarks::default(),
             wanted: None,
             listener_waits: None,
             thrown: Thrown::default(),
             pipeline: None,
             results: 0,
+            storing: None,
         };
         out.set_timer(START, (began + config.reading.start).max(boot.now.mono));
         if let Some(stop) = config.reading.stop {
@@ -167,6 +203,7 @@ impl MemberApp {
         }
         app.set_timers(SEEK, config.reading.seeks.len(), boot.now.mono, out);
         app.set_timers(STALL, config.habits.stalls.len(), boot.now.mono, out);
+        app.set_timers(PAUSING, config.habits.pauses.len(), boot.now.mono, out);
         app.set_timers(LEAVE, config.habits.leaves.len(), boot.now.mono, out);
         app
     }
@@ -181,6 +218,8 @@ impl MemberApp {
         let at = match kind {
             SEEK => next_seek(&self.config.reading.seeks[place], self.began, now),
             STALL => habits.stalls[place].next(self.began, habits.load, now),
+            PAUSING => habits.pauses[place].next(self.began, habits.load, now),
+            RESUMING => return,
             _ => habits.leaves[place].next(self.began, habits.load, now),
         };
         if let Some(at) = at {
@@ -225,7 +264,15 @@ impl MemberApp {
 
     /// Whether it works on records that it has polled.
     pub fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Processing(..) | Phase::Committing(..) | Phase::Finishing(..))
+        let is_claiming = self.storing.as_ref().is_some_and(|it| it.is_claiming());
+        let is_working = matches!(
+            self.phase,
+            Phase::Processing(..)
+                | Phase::Committing(..)
+                | Phase::Finishing(..)
+                | Phase::Storing(_)
+        );
+        is_claiming || is_working
     }
 
     /// Panics if the state of its producer contradicts itself.
@@ -236,6 +283,11 @@ impl MemberApp {
     /// Whether it has its assignment and knows of no rebalance.
     pub fn is_settled(&self) -> bool {
         self.member.as_ref().is_some_and(|member| member.is_settled())
+    }
+
+    /// What became of its calls that users may want to know.
+    pub fn remarks(&self) -> &Remarks {
+        &self.remarks
     }
 
     /// The partitions that it does not read any more, each with the exception of its poll.
@@ -250,8 +302,11 @@ impl MemberApp {
             Input::Timer(STOP) => self.want(Next::End, out),
             Input::Timer(ASK_END) => self.ask_end(now, out),
             Input::Timer(WORK) => {}
-            Input::Timer(Timer::Application(number)) => self.on_time(number, now, out),
+            Input::Timer(Timer::Application(number)) if number >= KIND => {
+                self.on_time(number, now, out);
+            }
             Input::Stop => self.want(Next::Halt, out),
+            input if self.on_store_input(now, &input, out) => {}
             input => {
                 let member = self.member.as_mut();
                 let own = member.is_some_and(|member| member.on_input(now, &input, out));
@@ -272,7 +327,8 @@ impl MemberApp {
         }
         let entropy = self.boot.entropy.wrapping_add(self.replaced);
         let boot = Boot { entropy, now, ..self.boot };
-        let topics: Vec<&str> = reading.topics.iter().map(|(topic, _)| topic.as_str()).collect();
+        let named = reading.topics.iter().filter(|_| self.config.pattern.is_none());
+        let topics: Vec<&str> = named.map(|(topic, _)| topic.as_str()).collect();
         let member = GroupConsumer::new(
             &reading.consumer,
             &self.config.group,
@@ -282,7 +338,15 @@ impl MemberApp {
             &reading.bootstrap,
             self.next_commit,
         );
-        self.member = Some(Box::new(member));
+        let mut member = Box::new(member);
+        if let Some(pattern) = &self.config.pattern {
+            member.subscribe_to(pattern.clone());
+        }
+        self.storing = self.config.store.map(|store| Box::new(Storing::new(store)));
+        if self.storing.is_some() {
+            member.listen_to_assignments();
+        }
+        self.member = Some(member);
         self.phase = Phase::Polling;
         if let Some(config) = &self.config.pipeline {
             let (group, bootstrap) = (&self.config.group, &reading.bootstrap);
@@ -313,13 +377,14 @@ impl MemberApp {
         self.set_timer(kind, index, now.mono + Span(1), out);
         let (config, place) = (&self.config, index as usize);
         match kind {
-            SEEK => {
-                let (topics, to) = (&config.reading.topics, config.reading.seeks[place].to);
-                if let Some(member) = &mut self.member {
-                    seeking::seek(member.consumer_mut(), topics, to, now, out);
-                }
-            }
+            SEEK => self.seeks_due.push(config.reading.seeks[place].to),
             STALL => self.stall_for(config.habits.stalls[place].lasts),
+            PAUSING => {
+                let lasts = config.habits.pauses[place].lasts;
+                self.pauses_due.push(true);
+                out.set_timer(Timer::Application(RESUMING * KIND + index), now.mono + lasts);
+            }
+            RESUMING => self.pauses_due.push(false),
             _ => self.want(Next::Return(config.habits.leaves[place].lasts), out),
         }
     }
@@ -391,16 +456,17 @@ impl MemberApp {
         let Some(member) = &mut self.member else { return };
         match event {
             GroupEvent::Revoking { why, .. } => {
-                let is_lost = matches!(why, Revocation::Lost { .. });
+                let is_lost = why.is_lost();
                 if self.config.habits.on_revoke == OnRevoke::Commit && !is_lost {
                     self.listener_waits = Some(member.commit_sync(now, None, out));
                 } else {
                     member.listener_returned(now, out);
                 }
             }
-            GroupEvent::Assigned { .. } => {}
+            GroupEvent::Assigned { added } => self.on_assigned(added, now, out),
             GroupEvent::Committed { commit, error } => self.on_commit(commit, error, now, out),
             GroupEvent::Failed(error) => {
+                *self.remarks.failed.entry(error).or_default() += 1;
                 let next = match error {
                     ErrorCode::FencedInstanceId => Next::End,
                     _ => Next::Return(PAUSE),
@@ -413,6 +479,9 @@ impl MemberApp {
 
     /// A commit has ended. An application goes on after an exception that the next poll mends.
     fn on_commit(&mut self, commit: u64, error: Option<CommitError>, now: Now, out: &mut Outbox) {
+        if let Some(error) = error {
+            *self.remarks.commits.entry(error.code()).or_default() += 1;
+        }
         if let Some(CommitError::Fatal(error)) = error {
             let is_fenced = error == ErrorCode::FencedInstanceId;
             self.want(if is_fenced { Next::End } else { Next::Return(PAUSE) }, out);
@@ -440,6 +509,9 @@ impl MemberApp {
         if let Some(mut pipeline) = self.pipeline.take() {
             pipeline.close(now, out);
             self.results = pipeline.count();
+        }
+        if let Some(mut storing) = self.storing.take() {
+            storing.close(out);
         }
         self.listener_waits = None;
         if let Phase::Closing(next) = std::mem::replace(&mut self.phase, Phase::Away) {

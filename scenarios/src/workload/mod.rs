@@ -11,18 +11,20 @@ mod pipeline;
 mod producer;
 mod reader;
 mod seeking;
+mod store;
 mod transactional;
 mod transactions;
 
-pub use admin::{AdminApp, AdminAppConfig, election_timer};
+pub use admin::{AdminApp, AdminAppConfig, LOAD_BEGINS, election_timer};
 pub use again::Repeats;
 pub use arrivals::{Arrival, Arrivals, Schedule, producer_of, record_number, write_value};
 pub use consumer::{ConsumerApp, ConsumerAppConfig};
 pub use habits::{Absence, Habits};
-pub use member::{MemberApp, MemberAppConfig};
+pub use member::{MemberApp, MemberAppConfig, Remarks};
 pub use pipeline::PipelineConfig;
 pub use producer::{Owed, ProducerApp, ProducerAppConfig};
 pub use reader::{ReaderApp, ReaderAppConfig};
+pub use store::{StoreApp, StoreAppConfig};
 pub use transactional::TransactionalApp;
 pub use transactions::Transactions;
 
@@ -48,6 +50,8 @@ pub enum Application {
     Admin(Box<AdminApp>),
     /// Reads everything back after the load.
     Reader(Box<ReaderApp>),
+    /// Keeps the results and positions of members.
+    Store(StoreApp),
 }
 
 /// The configuration of an application.
@@ -63,6 +67,8 @@ pub enum ApplicationConfig {
     Admin(AdminAppConfig),
     /// See [`ReaderApp`].
     Reader(ReaderAppConfig),
+    /// See [`StoreApp`].
+    Store(StoreAppConfig),
 }
 
 impl ApplicationConfig {
@@ -70,7 +76,11 @@ impl ApplicationConfig {
     pub fn due(&self) -> u64 {
         match self {
             Self::Producer(config) => config.schedule.due(),
-            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => 0,
+            Self::Consumer(_)
+            | Self::Member(_)
+            | Self::Admin(_)
+            | Self::Reader(_)
+            | Self::Store(_) => 0,
         }
     }
 
@@ -81,7 +91,7 @@ impl ApplicationConfig {
             Self::Producer(config) => config.began = Some(began),
             Self::Consumer(config) => config.began = Some(began),
             Self::Member(config) => config.reading.began = Some(began),
-            Self::Admin(_) | Self::Reader(_) => {}
+            Self::Admin(_) | Self::Reader(_) | Self::Store(_) => {}
         }
     }
 }
@@ -109,6 +119,7 @@ impl Application {
             ApplicationConfig::Reader(config) => {
                 Self::Reader(Box::new(ReaderApp::boot(config, rules, boot, out)))
             }
+            ApplicationConfig::Store(config) => Self::Store(StoreApp::boot(config)),
         }
     }
 
@@ -122,6 +133,7 @@ impl Application {
             Self::Member(app) => app.handle(now, input, out),
             Self::Admin(app) => app.handle(now, input, out),
             Self::Reader(app) => app.handle(now, input, out),
+            Self::Store(app) => app.handle(&input, out),
         }
     }
 
@@ -131,7 +143,7 @@ impl Application {
             Self::Consumer(app) => app.position(partition),
             Self::Member(app) => app.position(partition),
             Self::Reader(app) => app.position(partition),
-            Self::Producer(_) | Self::Transactional(_) | Self::Admin(_) => None,
+            Self::Producer(_) | Self::Transactional(_) | Self::Admin(_) | Self::Store(_) => None,
         }
     }
 
@@ -140,7 +152,11 @@ impl Application {
         match self {
             Self::Producer(app) => app.owes(),
             Self::Transactional(app) => app.owes(),
-            Self::Consumer(_) | Self::Member(_) | Self::Admin(_) | Self::Reader(_) => None,
+            Self::Consumer(_)
+            | Self::Member(_)
+            | Self::Admin(_)
+            | Self::Reader(_)
+            | Self::Store(_) => None,
         }
     }
 
@@ -150,7 +166,7 @@ impl Application {
             Self::Producer(app) => app.invariants(),
             Self::Transactional(app) => app.invariants(),
             Self::Member(app) => app.invariants(),
-            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) => {}
+            Self::Consumer(_) | Self::Admin(_) | Self::Reader(_) | Self::Store(_) => {}
         }
     }
 }

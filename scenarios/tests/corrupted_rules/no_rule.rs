@@ -75,6 +75,16 @@ pub(super) const NO_RULE: &[NoRule] = &[
         history: (GROUPS, "an_acknowledged_commit_is_shown"),
     },
     NoRule {
+        check: "paused-return-nothing",
+        why: "whether a partition is paused is a field of the consumer, and no rule decides it",
+        history: (GROUPS, "a_paused_partition_returns_nothing"),
+    },
+    NoRule {
+        check: "stored-once",
+        why: "the store of an application fences, or does not, by a key of the scenario and not by a rule of the protocol",
+        history: (GROUPS, "each_input_is_in_the_store_of_its_group_once"),
+    },
+    NoRule {
         check: "group-processes-all",
         why: "position_to_commit decides it, whose corruption is the entry KAFKA-18641 of the museum",
         history: (GROUPS, "what_a_group_committed_before_it_was_processed_is_skipped"),

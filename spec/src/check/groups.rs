@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::{Absence, Commit, Consumers, OnRevoke, Pipeline, Time};
+use engine::client::Pattern;
 use engine::config::{BrokerConfig, GroupProtocol, Property};
 
 /// The longest that a member is away or takes for one record.
@@ -28,16 +29,80 @@ impl Check<'_> {
         if group.process_time > LONGEST {
             self.impossible(at("process_time"), format!("a record takes {LONGEST} at most"));
         }
-        for (key, absences) in [("stalls", &group.stalls), ("leaves", &group.leaves)] {
+        let lists =
+            [("stalls", &group.stalls), ("pauses", &group.pauses), ("leaves", &group.leaves)];
+        for (key, absences) in lists {
             for (j, absence) in absences.iter().enumerate() {
                 self.absence(path!["consumers", i, key, j], absence, group.count);
             }
+        }
+        if let Some(pattern) = &group.topic_pattern {
+            self.topic_pattern(i, group, pattern);
         }
         self.commits(i, group);
         self.session(i, group);
         self.pace(i, group);
         if let Some(pipeline) = &group.pipeline {
             self.pipeline(i, group, pipeline);
+        }
+        self.store(i, group);
+    }
+
+    /// Members subscribe by a pattern, which some topic matches.
+    fn topic_pattern(&mut self, i: usize, group: &Consumers, text: &str) {
+        let at = |key: &str| path!["consumers", i, key];
+        if !group.topics.is_empty() {
+            let message = "they subscribe to `topics` or by `topic_pattern`, not both";
+            self.impossible(at("topics"), message);
+        }
+        if group.config().group_protocol == GroupProtocol::Consumer {
+            let message = "subscriptions by pattern are modelled for `group.protocol=classic` only";
+            return self.impossible(at("topic_pattern"), message);
+        }
+        let pattern = match Pattern::new(text) {
+            Ok(pattern) => pattern,
+            Err(error) => return self.impossible(at("topic_pattern"), error),
+        };
+        let here = self.scenario.cluster_index(group.cluster.as_deref());
+        let topics = self.scenario.topics.iter();
+        let topics = topics.filter(|it| self.scenario.cluster_index(it.cluster.as_deref()) == here);
+        let names: Vec<&str> = topics.map(|it| it.name.as_str()).collect();
+        if !names.iter().any(|name| pattern.subscribes(name)) {
+            let message = format!("no topic matches `{text}`; there are {}", names.join(", "));
+            self.impossible(at("topic_pattern"), message);
+        }
+    }
+
+    /// A group has one store, or none.
+    fn store(&mut self, i: usize, group: &Consumers) {
+        let at = |key: &str| path!["consumers", i, key];
+        let others = self.scenario.consumers.iter();
+        let mut others = others.filter(|it| it.group == group.group && it.cluster == group.cluster);
+        if let Some(other) = others.find(|it| it.store != group.store) {
+            let name = group.group.as_deref().unwrap_or_default();
+            let message = match (&other.store, &group.store) {
+                (Some(_), Some(_)) => {
+                    format!("group `{name}` has one store, which fences or does not")
+                }
+                _ => format!("some members of group `{name}` have a store, and others have none"),
+            };
+            self.impossible(at(if group.store.is_some() { "store" } else { "group" }), message);
+            self.hinted(Some("give all of its tables the same `store`".to_owned()));
+        }
+        if group.store.is_none() {
+            return;
+        }
+        if group.pipeline.is_some() {
+            let message = "their results go to a topic or to a store, not to both";
+            self.impossible(at("store"), message);
+        }
+        let own = group.commit.is_some_and(|commit| commit != Commit::Never);
+        if group.config().enable_auto_commit || own {
+            let message = "their positions are in their store, and the offsets that they commit to the \
+                           group have no effect";
+            self.unwise(at(if own { "commit" } else { "store" }), message.to_owned());
+            let hint = "set `enable.auto.commit = false` in their properties, and no `commit`";
+            self.hinted(Some(hint.to_owned()));
         }
     }
 
@@ -46,9 +111,11 @@ impl Check<'_> {
         let named =
             |cluster: &str, topic: &str| format!("cluster = \"{cluster}\"` and `to = \"{topic}\"");
         self.topic_named(at("to"), group.cluster.as_deref(), &pipeline.to, &named);
-        let reads_itself = match group.topics.is_empty() {
-            true => true,
-            false => group.topics.contains(&pipeline.to),
+        let pattern = group.topic_pattern.as_deref().and_then(|it| Pattern::new(it).ok());
+        let reads_itself = match (&pattern, group.topics.is_empty()) {
+            (Some(pattern), _) => pattern.subscribes(&pipeline.to),
+            (None, true) => true,
+            (None, false) => group.topics.contains(&pipeline.to),
         };
         if reads_itself {
             let message = format!(
@@ -113,6 +180,7 @@ impl Check<'_> {
     fn without_group(&mut self, i: usize, group: &Consumers) {
         let default = Consumers::default();
         let set = [
+            ("topic_pattern", group.topic_pattern.is_some()),
             ("commit", group.commit.is_some()),
             ("commit_kind", group.commit_kind != default.commit_kind),
             ("commit_every", group.commit_every != default.commit_every),
@@ -120,8 +188,10 @@ impl Check<'_> {
             ("process_time", group.process_time != default.process_time),
             ("stagger", group.stagger != default.stagger),
             ("stalls", !group.stalls.is_empty()),
+            ("pauses", !group.pauses.is_empty()),
             ("leaves", !group.leaves.is_empty()),
             ("pipeline", group.pipeline.is_some()),
+            ("store", group.store.is_some()),
         ];
         for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
             let message =

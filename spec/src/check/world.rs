@@ -2,7 +2,7 @@
 
 use super::{CONSUMER_OFFSETS, Check, TRANSACTION_STATE};
 use crate::diagnostic::Kind;
-use crate::{Cluster, Topic};
+use crate::{Cluster, Time, Topic};
 use engine::config::{BrokerConfig, ControllerConfig};
 use std::collections::BTreeSet;
 
@@ -136,6 +136,31 @@ impl Check<'_> {
         self.hinted(Some(format!("set `{key}` to {brokers} or less under `[clusters.broker]`")));
     }
 
+    /// A topic that is created during the load: clients that need it begin afterwards.
+    fn created_later(&mut self, i: usize, topic: &Topic) {
+        let Some(created) = topic.created_at else { return };
+        if created >= self.scenario.durations.load {
+            let message = "it is created when the load is over";
+            self.impossible(path!["topics", i, "created_at"], message);
+        }
+        let scenario = self.scenario;
+        let here = scenario.cluster_index(topic.cluster.as_deref());
+        let is_early = |cluster: &Option<String>, topics: &[String], start: Time| {
+            let names_it = topics.contains(&topic.name);
+            names_it && scenario.cluster_index(cluster.as_deref()) == here && start < created
+        };
+        let message =
+            format!("topic `{}` is created at {created}, and they begin before", topic.name);
+        let producers = scenario.producers.iter().enumerate();
+        for (j, _) in producers.filter(|(_, it)| is_early(&it.cluster, &it.topics, it.start)) {
+            self.impossible(path!["producers", j, "topics"], message.clone());
+        }
+        let alone = scenario.consumers.iter().enumerate().filter(|(_, it)| it.group.is_none());
+        for (j, _) in alone.filter(|(_, it)| is_early(&it.cluster, &it.topics, it.start)) {
+            self.impossible(path!["consumers", j, "topics"], message.clone());
+        }
+    }
+
     pub(super) fn topics(&mut self) {
         let mut names = BTreeSet::new();
         if self.scenario.topics.is_empty() {
@@ -153,6 +178,10 @@ impl Check<'_> {
                 );
             }
             self.topic(i, topic, cluster);
+            self.created_later(i, topic);
+        }
+        if self.scenario.topics.iter().all(|topic| topic.created_at.is_some()) {
+            self.impossible(path!["topics"], "one topic or more exists before the load");
         }
         let replicas = |topic: &Topic| {
             u64::from(topic.partitions).saturating_mul(topic.replication_factor.into())

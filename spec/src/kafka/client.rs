@@ -140,8 +140,19 @@ fn classic(set: &Set<'_>) -> Option<Refusal> {
         return None;
     }
     let assignors = set.list(ASSIGNMENT);
-    if assignors.iter().any(|class| !class.contains('.')) {
-        let rule = format!("`{ASSIGNMENT}` has to name classes that Kafka finds");
+    if let Some(short) = assignors.iter().find(|class| !class.contains('.')) {
+        let mut rule = format!("`{ASSIGNMENT}` has to name classes that Kafka finds");
+        // Assignors also have short names, by which they are known in the protocol.
+        let class = match short.to_ascii_lowercase().replace('-', "").trim_end_matches("assignor") {
+            "range" => Some("RangeAssignor"),
+            "roundrobin" => Some("RoundRobinAssignor"),
+            "sticky" => Some("StickyAssignor"),
+            "cooperativesticky" => Some("CooperativeStickyAssignor"),
+            _ => None,
+        };
+        if let Some(class) = class {
+            rule.push_str(&format!(": `org.apache.kafka.clients.consumer.{class}`"));
+        }
         return Some(set.refuse(&[ASSIGNMENT], rule, "ConsumerPartitionAssignor"));
     }
     if assignors.iter().enumerate().any(|(i, class)| assignors[..i].contains(class)) {

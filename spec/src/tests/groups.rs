@@ -87,7 +87,7 @@ fn other_protocols_and_unknown_assignors_are_refused() {
     assert!(error.message.contains("group.protocol"), "{error}");
     good("[consumers.properties]\ngroup.protocol = 'classic'\n");
     let error = refused("[consumers.properties]\npartition.assignment.strategy = 'range'\n");
-    assert!(error.message.contains("partition.assignment.strategy"), "{error}");
+    assert!(error.message.contains("org.apache.kafka.clients.consumer.RangeAssignor"), "{error}");
     let error = refused("[consumers.properties]\ngroup.id = 'app'\n");
     assert!(
         error.hint.as_ref().is_some_and(|hint| hint.contains("`group = \"name\"`")),
@@ -138,6 +138,63 @@ fn a_pipeline_writes_to_another_topic_and_commits_in_transactions() {
     assert!(ring.message.contains("come back to `orders` through other pipelines"), "{ring}");
     let aborted = "[consumers.pipeline]\nto = 'results'\naborted = '5%'\n";
     assert!(refused(aborted).message.contains("no transactions to abort"));
+}
+
+#[test]
+fn members_subscribe_by_a_pattern_that_some_topic_matches() {
+    let by = |more: &str| {
+        GOOD.replace("topics = ['orders']\n[[consumers]]", "[[consumers]]")
+            .replace("count = 3\ntopics = ['orders']\n", &format!("count = 3\n{more}"))
+            + BY_HAND
+    };
+    let parse = |more: &str| Scenario::parse("x.toml", &by(more));
+    let (scenario, warnings) = parse("topic_pattern = 'ord.*'\n").expect("it matches");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(scenario.consumers[0].topic_pattern.as_deref(), Some("ord.*"));
+    let wrong = |more: &str| parse(more).map(|_| ()).expect_err(more).to_string();
+    assert!(wrong("topic_pattern = 'rders'\n").contains("no topic matches"));
+    assert!(wrong("topic_pattern = '(orders'\n").contains("not closed"));
+    let both = wrong("topic_pattern = 'orders'\ntopics = ['orders']\n");
+    assert!(both.contains("not both"), "{both}");
+    let typo = wrong("topic_patern = 'orders'\n");
+    assert!(typo.contains("`topic_pattern`"), "{typo}");
+}
+
+#[test]
+fn clients_of_a_topic_that_is_created_later_begin_afterwards() {
+    let later = |more: &str| {
+        let text = format!("{GOOD}{BY_HAND}[[topics]]\nname = 'late'\ncreated_at = '3s'\n{more}");
+        Scenario::parse("x.toml", &text)
+    };
+    later("[[producers]]\ntopics = ['late']\nstart = '3s'\n").expect("they begin then");
+    later("[[consumers]]\ngroup = 'b'\ntopics = ['late']\n").expect("a group waits for it");
+    for early in ["[[producers]]", "[[consumers]]"] {
+        let error = later(&format!("{early}\ntopics = ['late']\nstart = '2s'\n"));
+        assert!(error.expect_err(early).message.contains("they begin before"));
+    }
+    let text = GOOD.replace("name = 'results'\n", "name = 'results'\ncreated_at = '99h'\n");
+    let error = Scenario::parse("x.toml", &text).expect_err("it is too late");
+    assert!(error.message.contains("load is over"), "{error}");
+}
+
+#[test]
+fn a_group_has_one_store_or_none() {
+    let scenario = good(&format!("store = {{}}\n{BY_HAND}"));
+    let group = &scenario.consumers[0];
+    assert_eq!((group.store, group.commit()), (Some(crate::Store { fenced: true }), Commit::Never));
+    let by_itself = read("store = { fenced = false }\n").expect("that is possible").1;
+    assert!(by_itself[0].message.contains("have no effect"), "{by_itself:?}");
+    let typo = refused("store = { fence = true }\n");
+    assert!(typo.to_string().contains("`fenced`"), "{typo}");
+    let other = |store: &str| {
+        format!(
+            "store = {{}}\n{BY_HAND}[[consumers]]\ngroup = 'app'\ntopics = ['orders']\n{store}{BY_HAND}"
+        )
+    };
+    assert!(refused(&other("")).message.contains("others have none"));
+    assert!(refused(&other("store = { fenced = false }\n")).message.contains("one store"));
+    let both = format!("store = {{}}\n{BY_HAND}[consumers.pipeline]\nto = 'results'\n");
+    assert!(refused(&both).message.contains("not to both"));
 }
 
 #[test]

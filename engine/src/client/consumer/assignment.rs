@@ -4,9 +4,10 @@
 use super::position::{Assigned, End, State, Time};
 use super::{Consumer, ConsumerError};
 use crate::Outbox;
-use crate::fact::Positioning;
+use crate::fact::{ClientFact, Fact, Positioning};
 use crate::ids::{LeaderEpoch, Offset, TopicPartition};
 use crate::protocol::NamedPartition;
+use crate::reach::Reach;
 use crate::rules::member::Progress;
 use machine::Now;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ impl Consumer {
     /// Makes a topic one of interest.
     pub(crate) fn add_topic(&mut self, topic: &str) {
         self.metadata.add_topic(topic);
+    }
+
+    /// Makes all topics of the cluster of interest.
+    pub(crate) fn add_all_topics(&mut self) {
+        self.metadata.add_all_topics();
     }
 
     /// Asks for new metadata.
@@ -156,6 +162,55 @@ impl Consumer {
             Some(Committable { named, partition, offset, leader_epoch: position.offset_epoch })
         };
         partitions.iter().filter_map(position).collect()
+    }
+
+    /// Pauses partitions (`KafkaConsumer.pause`): polls return no records of them and no fetch asks for
+    /// them, until they are resumed or assigned anew. Their positions and what is fetched stay. Those
+    /// that are not assigned have no effect; in Kafka the call throws. Returns the paused ones.
+    pub fn pause(
+        &mut self,
+        partitions: &[NamedPartition],
+        out: &mut Outbox,
+    ) -> Vec<TopicPartition> {
+        let changed = self.set_paused(partitions, true);
+        if !changed.is_empty() {
+            out.observe(Fact::Reached(Reach::PartitionsPaused));
+            let partitions = changed.clone();
+            out.observe(Fact::Client(ClientFact::Paused { partitions }));
+        }
+        changed
+    }
+
+    /// Resumes partitions (`KafkaConsumer.resume`). Those that are not assigned or not paused have no
+    /// effect. Returns the resumed ones.
+    pub fn resume(
+        &mut self,
+        now: Now,
+        partitions: &[NamedPartition],
+        out: &mut Outbox,
+    ) -> Vec<TopicPartition> {
+        let changed = self.set_paused(partitions, false);
+        if !changed.is_empty() {
+            out.observe(Fact::Reached(Reach::PartitionsResumed));
+            let partitions = changed.clone();
+            out.observe(Fact::Client(ClientFact::Resumed { partitions }));
+            self.run(now, out);
+        }
+        changed
+    }
+
+    /// The partitions that changed. One whose topic is not known yet is left as it is.
+    fn set_paused(&mut self, partitions: &[NamedPartition], to: bool) -> Vec<TopicPartition> {
+        let mut changed = Vec::new();
+        for (topic, index) in partitions {
+            let Some(place) = self.find(topic, *index) else { continue };
+            let assigned = &mut self.partitions[place];
+            if assigned.is_resolved() && assigned.is_paused != to {
+                assigned.is_paused = to;
+                changed.push(assigned.partition);
+            }
+        }
+        changed
     }
 
     /// The id of a partition, if its topic is known and has it.

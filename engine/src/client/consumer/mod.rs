@@ -195,11 +195,16 @@ impl Consumer {
     /// that has waited longest first.
     pub fn poll(&mut self, now: Now, out: &mut Outbox) -> Vec<Polled> {
         let mut polled = Vec::new();
+        let mut paused = Vec::new();
         let mut left = self.config.max_poll_records;
         while left > 0
             && let Some(index) = self.ready.pop_front()
         {
             let assigned = &mut self.partitions[index];
+            if assigned.is_paused {
+                paused.push(index);
+                continue;
+            }
             let (Some(buffered), Some(position)) = (&mut assigned.buffered, &mut assigned.position)
             else {
                 continue;
@@ -232,13 +237,16 @@ impl Consumer {
                 self.error(index, ConsumerError::Corrupt { position: to });
             }
         }
+        // They are looked at again by the next poll (`FetchCollector.collectFetch`).
+        self.ready.extend(paused);
         self.run(now, out);
         polled
     }
 
     /// Whether a poll would find something.
     pub fn has_records(&self) -> bool {
-        self.ready.iter().any(|index| self.partitions[*index].buffered.is_some())
+        let has = |it: &Assigned| it.buffered.is_some() && !it.is_paused;
+        self.ready.iter().any(|index| has(&self.partitions[*index]))
     }
 
     /// The events since the last call, in order.

@@ -85,6 +85,9 @@ pub(super) struct Assigned {
     pub(super) readable_end: Option<Offset>,
     /// It is going to be given up, and not read any more (`markPendingRevocation`).
     pub(super) is_revoked: bool,
+    /// The application has paused it: it is neither fetched nor handed out, and keeps its position
+    /// and what is buffered.
+    pub(super) is_paused: bool,
     /// Its place in the assignment changes.
     pub(super) has_moved: bool,
 }
@@ -130,6 +133,7 @@ impl Assigned {
             time: Time::NotWanted,
             readable_end: None,
             is_revoked: false,
+            is_paused: false,
             has_moved: false,
         }
     }
@@ -165,16 +169,17 @@ impl Assigned {
         before
     }
 
-    /// The leader to fetch from next, if records are buffered.
+    /// The leader to fetch from next, if records are buffered that a poll would hand out.
     pub(super) fn buffered_at(&self) -> Option<NodeId> {
-        let is_buffered = self.buffered.is_some() && self.state == State::Reading;
+        let is_fetchable = self.state == State::Reading && !self.is_paused;
+        let is_buffered = self.buffered.is_some() && is_fetchable;
         self.leader.filter(|_| is_buffered).map(|(node, _)| node)
     }
 
     /// The leader to fetch from, its epoch and the position, if records can be fetched now.
     pub(super) fn fetchable(&self, now: Mono) -> Option<(NodeId, LeaderEpoch, Offset)> {
         let (node, epoch) = self.leader?;
-        let is_read = self.state == State::Reading && !self.is_revoked;
+        let is_read = self.state == State::Reading && !self.is_revoked && !self.is_paused;
         let ready = is_read && self.buffered.is_none() && self.not_before <= now;
         ready.then_some((node, epoch, self.position?.offset))
     }

@@ -2,13 +2,16 @@
 //! (`ConsumerCoordinator.metadata`, `onLeaderElected`).
 
 use super::GroupConsumer;
+use crate::Outbox;
 use crate::client::assignor::{
     Assignments, Counts, Subscription, Subscriptions, cooperative_sticky, range, round_robin,
     sticky, wire,
 };
 use crate::config::Assignor;
+use crate::fact::Fact;
 use crate::ids::MemberId;
 use crate::protocol::{JoinGroupResponse, NamedPartition};
+use crate::reach::Reach;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,12 +139,18 @@ impl GroupConsumer {
     }
 
     /// A leader begins a rebalance when its group's topics have changed.
-    pub(super) fn notice_metadata(&mut self) {
+    pub(super) fn notice_metadata(&mut self, out: &mut Outbox) {
         let version = self.consumer.metadata().version();
         if std::mem::replace(&mut self.metadata_seen, version) == version {
             return;
         }
-        self.needs_rejoin |= self.is_outdated();
+        self.match_topics();
+        let is_joined_otherwise =
+            self.joined_topics.as_ref().is_some_and(|joined| *joined != self.topics);
+        if is_joined_otherwise && !self.needs_rejoin {
+            out.observe(Fact::Reached(Reach::TopicMatched));
+        }
+        self.needs_rejoin |= self.is_outdated() || is_joined_otherwise;
     }
 
     /// Whether the topics of a leader's group have changed since it assigned them

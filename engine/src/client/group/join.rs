@@ -46,6 +46,7 @@ impl GroupConsumer {
             return;
         }
         self.state = MemberState::Preparing;
+        self.joined_topics = self.pattern.is_some().then(|| self.topics.clone());
         let max_poll = self.config.max_poll_interval;
         let request = JoinGroupRequest {
             version: JoinGroupRequest::NEWEST,

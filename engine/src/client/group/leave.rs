@@ -76,9 +76,10 @@ impl GroupConsumer {
                 closing.step = Step::Listening;
                 let is_settled = self.generation.is_member()
                     && (self.state == MemberState::Stable || self.membership.is_some());
-                let why = match is_settled {
-                    true => Revocation::Leaving,
-                    false => Revocation::Lost { error: self.ended_by },
+                let why = match (is_settled, self.generation.is_member()) {
+                    (true, _) => Revocation::Leaving,
+                    (false, true) => Revocation::LostLeaving,
+                    (false, false) => Revocation::Lost { error: self.ended_by },
                 };
                 self.listen(now.mono, self.owned.clone(), why, Then::Leave);
                 return;

@@ -31,6 +31,11 @@
 //! taken over, its committed offsets are fetched. A cooperative member gives up what the assignment
 //! lacks, and then joins once more.
 //!
+//! A member that subscribes by pattern asks for the metadata of all topics. Each time that it learns new
+//! metadata, its subscription becomes the topics that match; if that is not what it joined with, it
+//! joins again, with metadata that is refreshed before. So a member that does not lead the group may begin the
+//! rebalance that brings in a new topic.
+//!
 //! | error | class |
 //! |---|---|
 //! | `COORDINATOR_NOT_AVAILABLE`, `NOT_COORDINATOR`, a lost connection | the coordinator is looked for again |
@@ -48,7 +53,7 @@
 //!
 //! # Left out
 //!
-//! Subscription by pattern, racks, and a limit to the time of a poll. Finding the coordinator shares the
+//! Racks, and a limit to the time of a poll. Finding the coordinator shares the
 //! connections of the membership; in Kafka those of the fetcher.
 
 mod assign;
@@ -61,12 +66,14 @@ mod offsets;
 mod rebalance;
 mod reconciling;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
 pub use state::{CommitError, GroupEvent, GroupMetadata};
 
 use super::consumer::{Consumer, Polled};
+use super::pattern::Pattern;
 use super::random::{Backoff, Random};
 use crate::config::ConsumerConfig;
 use crate::error::ErrorCode;
@@ -90,6 +97,7 @@ use rebalance::{Listening, Prepare};
 use reconciling::Membership;
 use state::{Context, Generation, MemberState, Memory};
 use std::sync::Arc;
+use subscription::Refreshed;
 
 /// The stream of a member's random choices.
 const STREAM: u64 = 4;
@@ -110,6 +118,12 @@ pub struct GroupConsumer {
     channels: Channels<Context>,
     /// The subscription.
     topics: Vec<Arc<str>>,
+    /// The pattern that decides the subscription.
+    pattern: Option<Pattern>,
+    /// The subscription with which the member joined last.
+    joined_topics: Option<Vec<Arc<str>>>,
+    /// Whether metadata is refreshed for the next join, for a subscription by pattern.
+    refreshed: Refreshed,
     coordinator: Option<NodeId>,
     lookup: Lookup,
     state: MemberState,
@@ -122,6 +136,8 @@ pub struct GroupConsumer {
     join: Join,
     /// The listener of the application runs.
     listening: Option<Listening>,
+    /// The listener is called when partitions are assigned, too.
+    listens_to_assignments: bool,
     heartbeat: Heartbeat,
     /// The membership, if it is one of the consumer protocol.
     membership: Option<Box<Membership>>,
@@ -181,6 +197,9 @@ impl GroupConsumer {
             backoff: Backoff { initial: config.retry_backoff, max: config.retry_backoff_max },
             channels: Channels::new(Channel::Group, channel_config),
             topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
+            pattern: None,
+            joined_topics: None,
+            refreshed: Refreshed::No,
             coordinator: None,
             lookup: Lookup::default(),
             state: MemberState::Unjoined,
@@ -190,6 +209,7 @@ impl GroupConsumer {
             prepare: Prepare::NotBegun,
             join: Join::None,
             listening: None,
+            listens_to_assignments: false,
             heartbeat: Heartbeat::new(config),
             membership,
             owned: Vec::new(),
@@ -348,7 +368,7 @@ impl GroupConsumer {
     }
 
     fn run_classic(&mut self, now: Now, out: &mut Outbox) {
-        self.notice_metadata();
+        self.notice_metadata(out);
         self.beat(now.mono, out);
         if self.needs_coordinator() {
             self.look_up(now.mono, out);

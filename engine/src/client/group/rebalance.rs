@@ -3,6 +3,7 @@
 
 use super::join::Join;
 use super::state::{Generation, GroupEvent, MemberState};
+use super::subscription::Refreshed;
 use super::{GroupConsumer, later};
 use crate::Outbox;
 use crate::client::assignor::wire;
@@ -55,6 +56,8 @@ pub(super) enum Then {
     Release,
     /// The consumer closes.
     Leave,
+    /// The poll goes on with what was assigned (`onPartitionsAssigned` has returned).
+    Read,
 }
 
 impl GroupConsumer {
@@ -62,6 +65,9 @@ impl GroupConsumer {
     pub(super) fn coordinate(&mut self, now: Now, out: &mut Outbox) {
         while self.needs_rejoin || !matches!(self.join, Join::None) {
             if self.coordinator.is_none() {
+                return;
+            }
+            if matches!(self.join, Join::None) && !self.is_refreshed(out) {
                 return;
             }
             if self.needs_prepare {
@@ -181,7 +187,7 @@ impl GroupConsumer {
             self.fail(ErrorCode::UnknownServerError);
             return false;
         };
-        if assigned.iter().any(|(topic, _)| !self.topics.contains(topic)) {
+        if !assigned.iter().all(|(topic, _)| self.takes_topic(topic)) {
             self.needs_rejoin = true;
             self.needs_prepare = true;
             return true;
@@ -203,7 +209,7 @@ impl GroupConsumer {
         }
         let generation = self.generation.clone();
         self.take_over(now, assigned, generation, out);
-        true
+        self.listening.is_none()
     }
 
     pub(super) fn take_over(
@@ -218,6 +224,7 @@ impl GroupConsumer {
             self.remember(assignor, &assigned, generation.id);
         }
         self.auto_commit_at = now.mono + self.config.auto_commit_interval;
+        self.refreshed = Refreshed::No;
         let added = self.ids(assigned.iter().filter(|it| !self.owned.contains(it)));
         self.owned = assigned;
         self.owned_in = generation;
@@ -232,6 +239,12 @@ impl GroupConsumer {
         };
         self.observe(joined, out);
         self.events.push(GroupEvent::Assigned { added });
+        if self.listens_to_assignments {
+            self.is_polling = false;
+            self.heartbeat.polled(now.mono);
+            let (partitions, why) = (Vec::new(), Revocation::Rebalance);
+            self.listening = Some(Listening { partitions, why, then: Then::Read });
+        }
     }
 
     /// Calls the listener of the application, which runs within the poll.
@@ -252,6 +265,11 @@ impl GroupConsumer {
     /// closing, goes on. No effect without a listener that runs.
     pub fn listener_returned(&mut self, now: Now, out: &mut Outbox) {
         let Some(Listening { partitions, why, then }) = self.listening.take() else { return };
+        if matches!(then, Then::Read) {
+            self.is_polling = true;
+            self.run(now, out);
+            return;
+        }
         let revoked = MemberFact::Revoked {
             group: Arc::clone(&self.group),
             member: Arc::clone(&self.owned_in.member),
@@ -260,7 +278,7 @@ impl GroupConsumer {
             why,
         };
         self.observe(revoked, out);
-        if matches!(why, Revocation::Lost { .. }) {
+        if why.is_lost() {
             out.observe(Fact::Reached(Reach::PartitionsLost));
         }
         self.owned.retain(|it| !partitions.contains(it));
@@ -272,7 +290,7 @@ impl GroupConsumer {
             Then::TakeOver(assigned, generation) => {
                 self.needs_rejoin = true;
                 self.take_over(now, assigned, generation, out);
-                self.is_polling = true;
+                self.is_polling = self.listening.is_none();
             }
             Then::Reconcile => {
                 self.consumer.assign_group(now, &self.owned, out);
@@ -288,6 +306,7 @@ impl GroupConsumer {
                 self.consumer.assign_group(now, &self.owned, out);
                 self.listener_returned_for_leave();
             }
+            Then::Read => {}
         }
         self.run(now, out);
     }

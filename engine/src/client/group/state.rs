@@ -104,7 +104,9 @@ pub enum GroupEvent {
         /// The reason. Partitions that are lost may have another owner already.
         why: Revocation,
     },
-    /// The member has an assignment of a generation.
+    /// The member has an assignment of a generation. With
+    /// [`super::GroupConsumer::listen_to_assignments`], its listener is called, and the poll goes on when
+    /// it returns.
     Assigned {
         /// The partitions that it did not own before.
         added: Vec<TopicPartition>,

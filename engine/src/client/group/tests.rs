@@ -17,6 +17,7 @@ use bytes::Bytes;
 mod commits;
 mod rebalances;
 mod reconciling;
+mod subscriptions;
 
 const COORDINATOR: BrokerId = 2;
 const GROUP: &str = "app";

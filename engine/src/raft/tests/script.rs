@@ -149,6 +149,7 @@ fn describe_fact(fact: &Fact) -> Option<String> {
 
 fn describe_message(message: &Message) -> String {
     match message {
+        Message::Application { name, .. } => (*name).to_owned(),
         Message::Request { body, .. } => match body {
             Request::Vote(VoteRequest {
                 replica_epoch,

@@ -512,3 +512,57 @@ fn each_input_of_a_pipeline_is_reflected_once() {
     let twice = ("reflected-once", "an input of a pipeline is reflected more than once");
     assert_eq!(pipeline(&[(0, 100), (0, 102), (1, 101)], 2), [twice]);
 }
+
+/// What an application repeats on purpose is no anomaly, also if its successor does it.
+#[test]
+fn a_group_whose_application_seeks_back_on_purpose_repeats_what_is_meant() {
+    let mut history = good();
+    history.start_at(1002, 3, Positioning::Seek);
+    history.commit(1002, 3, 1, 3);
+    let judgement = finish({
+        let mut history = taken_over(history, Some(3));
+        history.process(1003, 10);
+        history
+    })
+    .judge();
+    assert!(judgement.violations.is_empty(), "{:?}", judgement.violations);
+    assert_eq!(hazards(&judgement), Vec::<&str>::new());
+    let counts = &judgement.groups[GROUP];
+    assert_eq!((counts.reprocessed, counts.rewound, counts.skipped), (7, 7, 0));
+    // A seek means the repetition of what lies behind it, and no other.
+    let mut history = good();
+    history.start_at(1002, 8, Positioning::Seek);
+    let mut history = taken_over(history, Some(3));
+    history.process(1003, 10);
+    let counts = finish(history).judge().groups[GROUP].clone();
+    assert_eq!((counts.reprocessed, counts.rewound), (7, 2));
+}
+
+#[test]
+fn a_paused_partition_returns_nothing() {
+    let pause = |history: &mut History| {
+        history.client(1002, ClientFact::Paused { partitions: vec![ORDERS] });
+    };
+    let mut history = good();
+    pause(&mut history);
+    history.client(1002, ClientFact::Resumed { partitions: vec![ORDERS] });
+    history.produce(&numbers(10..12));
+    history.process(1002, 12);
+    assert_eq!(found(&finish(history)), []);
+    let mut history = good();
+    pause(&mut history);
+    history.produce(&numbers(10..12));
+    history.process(1002, 12);
+    let all = found(&finish(history));
+    let wrong = "a consumer returned records of a paused partition";
+    assert_eq!(all, [("paused-return-nothing", wrong)]);
+    // A pause ends with the assignment.
+    let mut history = good();
+    pause(&mut history);
+    history.revoke(1002, 1, &[ORDERS]);
+    history.generation(2, &[(1002, &[0, 1])]);
+    history.take(1002, 2, Some(10));
+    history.produce(&numbers(10..12));
+    history.process(1002, 12);
+    assert_eq!(found(&finish(history)), []);
+}

@@ -8,6 +8,7 @@
 //! | `members.rs` | the history of the members |
 //! | `processing.rs` | which records a group skipped, and which it processed again |
 //! | `reflection.rs` | which results of its inputs a pipeline wrote |
+//! | `stores.rs` | the stores in which applications keep their own positions |
 //!
 //! # Promises
 //!
@@ -19,6 +20,7 @@
 //! | a committed offset does not go back | `offsets-never-back` |
 //! | the state of a coordinator is the replay of its log | `groups-as-replayed` |
 //! | a group processes every record, and again only what it had not committed | `group-processes-all` |
+//! | each input of a group with a store of its own is in the store exactly once | `stored-once` |
 //!
 //! Kafka promises *at least once*, to applications that commit after they have processed. It fences a
 //! member that is no longer one when it talks to the coordinator, and nowhere else: such a *zombie* may
@@ -41,6 +43,7 @@ mod members;
 mod processing;
 mod records;
 mod reflection;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -52,3 +55,4 @@ pub use processing::{Again, Processing, Skipped, Time, bounds};
 pub(super) use records::OFFSETS_TOPIC;
 pub use records::{Complete, Fresh, Group, Groups, Removed, Written, name};
 pub use reflection::{Reflected, Reflection};
+pub use stores::{Store, StoreClaim, StoreCommit, Stores};

@@ -9,7 +9,7 @@ use crate::evidence::transaction::Fate;
 use crate::evidence::view::View;
 use engine::ids::Offset;
 use machine::ClusterId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One time that a record was processed.
@@ -66,6 +66,8 @@ pub struct Processing {
     pub again: Vec<Again>,
     /// What became of its inputs, if it is a pipeline.
     pub reflection: Option<Reflection>,
+    /// The number of distinct records of transactions that did not commit that were processed.
+    pub uncommitted: u64,
 }
 
 /// A record at an offset of a partition: partition, offset, number.
@@ -107,13 +109,19 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
     for of in times.values_mut() {
         of.sort_unstable_by_key(|time| (time.at, time.event));
     }
-    let (mut skipped, mut others) = (Vec::new(), 0);
+    let (mut skipped, mut others, mut uncommitted) = (Vec::new(), 0, 0);
     for (partition, held) in finals.iter().enumerate() {
         if owned(view, cluster, &group, partition) {
-            let all = view.visible(partition, held, (0, Offset::MAX)).into_iter();
-            let other =
-                all.filter(|(offset, record)| !times.contains_key(&(partition, *offset, *record)));
-            others += other.count() as u64;
+            let all = view.visible(partition, held, (0, Offset::MAX));
+            let is_processed = |(offset, record): &(Offset, u64)| {
+                times.contains_key(&(partition, *offset, *record))
+            };
+            others += all.iter().filter(|it| !is_processed(it)).count() as u64;
+            if view.partitions[partition].transactions.any() {
+                let all: BTreeSet<_> = all.into_iter().collect();
+                let hidden = held.records.iter().filter(|it| !all.contains(it));
+                uncommitted += hidden.filter(is_processed).count() as u64;
+            }
         }
         let Some((begin, frontier)) = bounds(view, cluster, &group, partition) else { continue };
         let given = given(view, cluster, &group, partition);
@@ -134,7 +142,8 @@ fn of_group(view: &View, finals: &[Final], cluster: ClusterId, group: Arc<str>) 
         times,
     });
     let again = again.collect();
-    Processing { cluster, group, processed, skipped, not_reached, again, reflection: None }
+    let reflection = None;
+    Processing { cluster, group, processed, skipped, not_reached, again, reflection, uncommitted }
 }
 
 /// Whether a member of a group has ever owned a partition.

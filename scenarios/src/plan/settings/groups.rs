@@ -390,6 +390,7 @@ impl Matrix {
             partitions,
             replication_factor: replication_factor.unwrap_or(1),
             assignments: Vec::new(),
+            created_at: None,
             properties: Properties::default(),
         });
     }

@@ -1,8 +1,12 @@
 //! The configurations of members of groups.
 
-use super::Builder;
-use crate::workload::{ConsumerAppConfig, Habits, MemberAppConfig, PipelineConfig};
-use machine::Span;
+use super::{Builder, client, pattern};
+use crate::roles::FIRST_STORE;
+use crate::workload::{
+    ApplicationConfig, ConsumerAppConfig, Habits, MemberAppConfig, PipelineConfig, StoreAppConfig,
+};
+use machine::{NodeId, Span};
+use std::collections::BTreeSet;
 
 impl Builder<'_> {
     /// The configuration of one of several members of a group; `None`: they are in no group.
@@ -21,7 +25,44 @@ impl Builder<'_> {
         }
         let habits = Habits::new(consumers, index, self.scenario.durations.load.0);
         let pipeline = self.pipeline(consumers, index);
-        Some(MemberAppConfig { reading, group, habits, pipeline })
+        let store = self.store(consumers);
+        let pattern = pattern(consumers);
+        Some(MemberAppConfig { reading, pattern, group, habits, pipeline, store })
+    }
+
+    /// The store of a group: the first table with one decides how it fences.
+    fn store(&self, consumers: &spec::Consumers) -> Option<NodeId> {
+        consumers.store.as_ref()?;
+        let cluster = self.scenario.cluster_index(consumers.cluster.as_deref()).unwrap_or(0);
+        let place = self.stores(cluster).position(|it| it.group == consumers.group)?;
+        Some(NodeId::new(cluster as u8, FIRST_STORE + place as u16))
+    }
+
+    /// The tables whose groups have a store in a cluster, one for each group.
+    fn stores(&self, cluster: usize) -> impl Iterator<Item = &spec::Consumers> {
+        let scenario = self.scenario;
+        let is_its = move |it: &&spec::Consumers| {
+            it.store.is_some() && scenario.cluster_index(it.cluster.as_deref()) == Some(cluster)
+        };
+        let mut seen = BTreeSet::new();
+        scenario.consumers.iter().filter(is_its).filter(move |it| seen.insert(it.group.as_deref()))
+    }
+
+    /// Adds the stores of groups.
+    pub(super) fn add_stores(&mut self) {
+        let mut stores = Vec::new();
+        for cluster in 0..self.scenario.clusters.len() {
+            for (place, consumers) in self.stores(cluster).enumerate() {
+                let group = consumers.group.as_deref().unwrap_or_default().into();
+                let fenced = consumers.store.as_ref().is_some_and(|it| it.fenced);
+                let node = NodeId::new(cluster as u8, FIRST_STORE + place as u16);
+                stores.push((node, StoreAppConfig { group, fenced }));
+            }
+        }
+        for (node, config) in stores {
+            self.roster.stores.push(node);
+            self.add(node, client(ApplicationConfig::Store(config), self.rules));
+        }
     }
 
     /// The producing half of a member. Its results have numbers of their own: as those of a producer

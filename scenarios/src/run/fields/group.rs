@@ -1,7 +1,7 @@
 //! Facts about groups of consumers as fields.
 
 use super::{Name, short};
-use engine::fact::{GroupFact, MemberFact};
+use engine::fact::{GroupFact, MemberFact, StoreFact};
 use engine::ids::TopicPartition;
 use engine::protocol::NamedPartition;
 use serde_json::{Value, json};
@@ -80,6 +80,24 @@ pub(super) fn member(fact: &MemberFact, name: Name<'_>) -> Value {
         MemberFact::Derived { group, partition, offset, record } => json!({
             "what": "derived", "group": group.to_string(), "partition": name(*partition),
             "offset": offset, "record": short(*record),
+        }),
+    }
+}
+
+/// The fields of a fact of a store.
+pub(super) fn store(fact: &StoreFact, name: Name<'_>) -> Value {
+    match fact {
+        StoreFact::Claimed { group, by, partition, epoch, offset } => json!({
+            "what": "store_claimed", "group": group.to_string(), "by": by.to_string(),
+            "partition": name(*partition), "epoch": epoch, "offset": offset,
+        }),
+        StoreFact::Committed { group, by, partition, epoch, to, .. } => json!({
+            "what": "store_committed", "group": group.to_string(), "by": by.to_string(),
+            "partition": name(*partition), "epoch": epoch, "to": to,
+        }),
+        StoreFact::Refused { group, by, partition, epoch, current } => json!({
+            "what": "store_refused", "group": group.to_string(), "by": by.to_string(),
+            "partition": name(*partition), "epoch": epoch, "current": current,
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! What members of groups did and saw, as lines of JSON.
 
-use engine::fact::{CommitKind, Leaving, MemberFact, Revocation};
+use engine::fact::{CommitKind, Leaving, MemberFact, Revocation, StoreFact};
 use engine::ids::TopicPartition;
 use serde::Serialize;
 
@@ -63,6 +63,60 @@ pub(super) enum What<'a> {
         offset: i64,
         record: u64,
     },
+    StoreClaimed {
+        group: &'a str,
+        by: String,
+        partition: String,
+        epoch: u64,
+        offset: Option<i64>,
+    },
+    StoreCommitted {
+        group: &'a str,
+        by: String,
+        partition: String,
+        epoch: u64,
+        current: u64,
+        records: &'a [(i64, u64)],
+        to: i64,
+    },
+    StoreRefused {
+        group: &'a str,
+        by: String,
+        partition: String,
+        epoch: u64,
+        current: u64,
+    },
+}
+
+/// The line of a fact of a store.
+pub(super) fn store<'a>(fact: &'a StoreFact, name: &dyn Fn(&TopicPartition) -> String) -> What<'a> {
+    match fact {
+        StoreFact::Claimed { group, by, partition, epoch, offset } => What::StoreClaimed {
+            group,
+            by: by.to_string(),
+            partition: name(partition),
+            epoch: *epoch,
+            offset: *offset,
+        },
+        StoreFact::Committed { group, by, partition, epoch, current, inputs, to } => {
+            What::StoreCommitted {
+                group,
+                by: by.to_string(),
+                partition: name(partition),
+                epoch: *epoch,
+                current: *current,
+                records: inputs,
+                to: *to,
+            }
+        }
+        StoreFact::Refused { group, by, partition, epoch, current } => What::StoreRefused {
+            group,
+            by: by.to_string(),
+            partition: name(partition),
+            epoch: *epoch,
+            current: *current,
+        },
+    }
 }
 
 /// The line of a fact. `name` knows the names of partitions.
@@ -86,7 +140,7 @@ pub(super) fn what<'a>(fact: &'a MemberFact, name: &dyn Fn(&TopicPartition) -> S
             why: match why {
                 Revocation::Rebalance => "rebalance",
                 Revocation::Leaving => "leaving",
-                Revocation::Lost { .. } => "lost",
+                Revocation::Lost { .. } | Revocation::LostLeaving => "lost",
             },
         },
         MemberFact::Left { group, member, why } => What::Left {
@@ -173,6 +227,29 @@ pub(super) mod tests {
             What::CommittedShown { group, question: 1, coordinator: 1, offsets: Vec::new() },
             What::Processed { group, partition: partition(), from: 0, to: 1 },
             What::Derived { group, partition: partition(), offset: 0, record: 1 },
+            What::StoreClaimed {
+                group,
+                by: String::new(),
+                partition: partition(),
+                epoch: 1,
+                offset: None,
+            },
+            What::StoreCommitted {
+                group,
+                by: String::new(),
+                partition: partition(),
+                epoch: 1,
+                current: 1,
+                records: &[],
+                to: 1,
+            },
+            What::StoreRefused {
+                group,
+                by: String::new(),
+                partition: partition(),
+                epoch: 1,
+                current: 2,
+            },
         ]
         .into_iter()
     }

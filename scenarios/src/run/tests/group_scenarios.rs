@@ -105,3 +105,74 @@ fn expired_offsets_send_a_group_to_the_end_or_to_the_start() {
     assert!(earliest.groups[GROUP].reprocessed > 0, "{:?}", earliest.groups);
     assert_eq!(earliest.groups[GROUP].skipped, 0);
 }
+
+/// Row D17: the same faults with a store that fences and one that does not.
+#[test]
+fn a_store_of_the_application_holds_each_input_once_if_it_fences() {
+    let fenced = with("external-store-exactly-once", 1);
+    assert_eq!(fenced.outcome, Outcome::Pass, "{:?}", fenced.violations);
+    let counts = &fenced.groups[GROUP];
+    assert!(counts.stored > 3_000 && counts.stored_again == 0, "{counts:?}");
+    assert!(counts.store_refused > 0 && counts.skipped == 0, "{counts:?}");
+    let unfenced = with("external-store-zombie", 1);
+    assert_eq!(unfenced.outcome, Outcome::Pass, "{:?}", unfenced.violations);
+    let counts = &unfenced.groups[GROUP];
+    assert!(counts.stored_again > 0 && counts.store_refused == 0, "{counts:?}");
+    assert!(hazards(&unfenced).contains(&"store-unfenced"), "{:?}", hazards(&unfenced));
+}
+
+/// KIP-345: static members that are back within their session cause no rebalance.
+#[test]
+fn restarts_of_static_members_cause_no_rebalance() {
+    let verdict = with("rolling-restart-consumers", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    let [dynamic, fixed] = ["dynamic", "static"].map(|group| &verdict.groups[group]);
+    assert!(dynamic.rebalances >= 6 && dynamic.skipped == 0, "{dynamic:?}");
+    assert!(fixed.rebalances <= 2 && fixed.skipped == 0, "{fixed:?}");
+    assert_eq!((dynamic.expelled, fixed.expelled), (0, 0));
+}
+
+#[test]
+fn what_an_application_repeats_on_purpose_is_counted_as_meant() {
+    let verdict = with("rewind", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    let counts = &verdict.groups[GROUP];
+    assert!(counts.rewound > 1_000 && counts.skipped == 0, "{counts:?}");
+    assert!(hazards(&verdict).iter().all(|it| *it == "processed-again"), "{:?}", hazards(&verdict));
+}
+
+/// A member that polls keeps its place, however long it pauses.
+#[test]
+fn members_that_pause_partitions_and_poll_are_not_expelled() {
+    let verdict = with("consumer-pause", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    let counts = &verdict.groups[GROUP];
+    assert_eq!((counts.skipped, counts.reprocessed, counts.expelled), (0, 0, 0), "{counts:?}");
+    assert!(counts.processed > 2_000 && verdict.permitted.is_empty(), "{counts:?}");
+}
+
+#[test]
+fn each_group_of_a_topic_gets_everything() {
+    let verdict = with("fan-out", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    for group in ["billing", "search", "archive"] {
+        let counts = &verdict.groups[group];
+        assert_eq!(
+            (counts.processed, counts.skipped, counts.not_reached),
+            (2_400, 0, 0),
+            "{group}"
+        );
+    }
+    let late = &verdict.groups["alerts"];
+    assert!(late.processed < 2_400 && late.not_reached > 500, "{late:?}");
+}
+
+/// Two topics match, one of them from the middle of the load on.
+#[test]
+fn a_topic_that_is_created_later_is_read_after_a_rebalance() {
+    let verdict = with("new-topic-matches-pattern", 1);
+    assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
+    let counts = &verdict.groups[GROUP];
+    assert_eq!((counts.processed, counts.skipped, counts.not_reached), (1_800, 0, 0), "{counts:?}");
+    assert!(counts.rebalances >= 1, "{counts:?}");
+}

@@ -217,3 +217,43 @@ fn a_pipeline_without_transactions_writes_all_results() {
     assert_eq!(derived, 800);
     assert_eq!(processed(&outcome).len(), 400);
 }
+
+fn notices(text: &str) -> Vec<String> {
+    let outcome = ran(text, 1);
+    outcome.verdict.notices.iter().map(|it| format!("{}: {}", it.node, it.what)).collect()
+}
+
+/// What a newcomer meets first: each names what to set.
+#[test]
+fn members_that_are_refused_say_what_to_set() {
+    let small = LOAD.to_owned() + "group.max.size = 2\n";
+    let full = notices(&[small.as_str(), GROUP, PROPERTIES, BY_HAND].concat());
+    let refused = full.iter().find(|it| it.contains("GROUP_MAX_SIZE_REACHED"));
+    let refused = refused.unwrap_or_else(|| panic!("{full:?}"));
+    assert!(refused.contains("set group.max.size to 3 or more"), "{refused}");
+    let other = "[[consumers]]\ngroup = 'app'\nstart = '3s'\n";
+    let sticky = "partition.assignment.strategy = \
+        'org.apache.kafka.clients.consumer.RoundRobinAssignor'\n";
+    let own = "partition.assignment.strategy = 'org.apache.kafka.clients.consumer.RangeAssignor'\n";
+    let mixed =
+        [LOAD, GROUP, PROPERTIES, BY_HAND, own, other, PROPERTIES, BY_HAND, sticky].concat();
+    let mixed = notices(&mixed);
+    let refused = mixed.iter().find(|it| it.contains("INCONSISTENT_GROUP_PROTOCOL"));
+    let refused = refused.unwrap_or_else(|| panic!("{mixed:?}"));
+    assert!(refused.contains("(range; roundrobin)"), "{refused}");
+    let none = PROPERTIES.replace("'earliest'", "'none'");
+    let none = notices(&[LOAD, GROUP, &none, BY_HAND].concat());
+    let thrown = none.iter().find(|it| it.contains("NoOffsetForPartitionException"));
+    let thrown = thrown.unwrap_or_else(|| panic!("{none:?}"));
+    assert!(thrown.contains("set earliest or latest"), "{thrown}");
+}
+
+#[test]
+fn a_seek_of_a_member_that_owns_nothing_is_reported() {
+    // Seven members share six partitions.
+    let group =
+        GROUP.replace("count = 3", "count = 7") + "seeks = [{ at = '5s', to = 'beginning' }]\n";
+    let idle = notices(&[LOAD, &group, PROPERTIES, BY_HAND].concat());
+    let moved_nothing: Vec<_> = idle.iter().filter(|it| it.contains("moved nothing")).collect();
+    assert_eq!(moved_nothing.len(), 1, "{idle:?}");
+}

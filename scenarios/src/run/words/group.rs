@@ -3,6 +3,7 @@
 use engine::error::ErrorCode;
 use engine::fact::{
     AssignedMember, CommitKind, GroupFact, Leaving, MemberFact, MemberRemoval, Revocation,
+    StoreFact,
 };
 use engine::ids::TopicPartition;
 use engine::protocol::NamedPartition;
@@ -72,9 +73,8 @@ pub(super) fn member(fact: &MemberFact, name: Name<'_>) -> String {
                 Revocation::Rebalance => "the group rebalances".to_owned(),
                 Revocation::Leaving => "it leaves".to_owned(),
                 Revocation::Lost { error: Some(error) } => format!("it is not a member: {error}"),
-                Revocation::Lost { error: None } => {
-                    "it did not poll in time, or leaves in a rebalance".to_owned()
-                }
+                Revocation::Lost { error: None } => "it did not poll in time".to_owned(),
+                Revocation::LostLeaving => "it leaves while the group rebalances".to_owned(),
             };
             format!("no longer owns {} in group {group}: {why}", all(partitions, name))
         }
@@ -123,6 +123,33 @@ pub(super) fn member(fact: &MemberFact, name: Name<'_>) -> String {
     }
 }
 
+/// A fact of a store, in words.
+pub(super) fn store(fact: &StoreFact, name: Name<'_>) -> String {
+    match fact {
+        StoreFact::Claimed { group, by, partition, epoch, offset } => {
+            let at = offset.map_or("no position".to_owned(), |offset| format!("position {offset}"));
+            let of = name(*partition);
+            format!("gives {of} of group {group} to client {by}, with epoch {epoch} and {at}")
+        }
+        StoreFact::Committed { by, partition, epoch, current, inputs, to, .. } => {
+            let late = match epoch == current {
+                true => String::new(),
+                false => format!(", under epoch {epoch} although {current} is the latest"),
+            };
+            format!(
+                "commits the results of {} records of {} and position {to} for client {by}{late}",
+                inputs.len(),
+                name(*partition)
+            )
+        }
+        StoreFact::Refused { by, partition, epoch, current, .. } => format!(
+            "refuses a transaction of client {by}: it has epoch {epoch} of {}, and {current} is the \
+             latest",
+            name(*partition)
+        ),
+    }
+}
+
 /// `consumer-1-7 has orders-0, orders-1`
 fn assigned(member: &AssignedMember) -> String {
     let partitions = match &member.partitions {
@@ -137,7 +164,7 @@ fn named((topic, partition): &NamedPartition) -> String {
     format!("{topic}-{partition}")
 }
 
-fn all(partitions: &[TopicPartition], name: Name<'_>) -> String {
+pub(super) fn all(partitions: &[TopicPartition], name: Name<'_>) -> String {
     match partitions {
         [] => "no partition".to_owned(),
         some => some.iter().map(|it| name(*it)).collect::<Vec<_>>().join(", "),

@@ -33,13 +33,28 @@ impl MemberApp {
     fn poll(&mut self, now: Now, out: &mut Outbox) -> bool {
         self.phase = Phase::Polling;
         let Some(member) = &mut self.member else { return false };
-        if self.listener_waits.is_some() {
+        let is_claiming = self.storing.as_ref().is_some_and(|it| it.is_claiming());
+        if self.listener_waits.is_some() || is_claiming {
             return false;
         }
         if let Some(next) = self.wanted.take() {
             self.phase = Phase::Closing(next);
             member.close(now, out);
             return false;
+        }
+        let topics = &self.config.reading.topics;
+        for to in self.seeks_due.drain(..) {
+            match member.owned().is_empty() {
+                true => self.remarks.seeks_of_nothing += 1,
+                false => seeking::seek(member.consumer_mut(), topics, to, now, out),
+            }
+        }
+        for pauses in self.pauses_due.drain(..) {
+            let owned = member.owned().to_vec();
+            match pauses {
+                true => member.consumer_mut().pause(&owned, out),
+                false => member.consumer_mut().resume(now, &owned, out),
+            };
         }
         let polled = member.poll(now, out);
         if polled.is_empty() {
@@ -50,6 +65,10 @@ impl MemberApp {
             let inputs: Vec<InputRecord> = polled.iter().flat_map(pipeline::inputs).collect();
             pipeline.send(&inputs, now, out);
         }
+        let inputs: Vec<InputRecord> = match self.storing {
+            Some(_) => polled.iter().flat_map(pipeline::inputs).collect(),
+            None => Vec::new(),
+        };
         let ranges = polled.iter().map(|it| (it.partition, it.from, it.to)).collect();
         for polled in polled {
             self.thrown.on_polled(&polled);
@@ -58,7 +77,7 @@ impl MemberApp {
         if records == 0 {
             self.report_processed(ranges, out);
         } else {
-            self.on_records(ranges, records, now, out);
+            self.on_records(ranges, inputs, records, now, out);
         }
         true
     }
@@ -67,6 +86,7 @@ impl MemberApp {
     fn on_records(
         &mut self,
         polled: Vec<(TopicPartition, Offset, Offset)>,
+        inputs: Vec<InputRecord>,
         records: u32,
         now: Now,
         out: &mut Outbox,
@@ -78,6 +98,7 @@ impl MemberApp {
         let commits = habits.commits_after(self.polls).then_some(habits.commit);
         let work = Work {
             polled,
+            inputs,
             left: takes,
             commit_at: (commits == Some(Commit::During)).then_some(Span(takes.0 / 2)),
             commits_after: commits == Some(Commit::After),
@@ -117,6 +138,8 @@ impl MemberApp {
         if self.pipeline.is_some() {
             self.phase = Phase::Finishing(work, false);
             self.finish(now, out);
+        } else if self.storing.is_some() {
+            self.phase = self.store(work, now, out);
         } else {
             self.processed(work, now, out);
         }
@@ -124,7 +147,7 @@ impl MemberApp {
     }
 
     /// Records are processed, and their results are written.
-    fn processed(&mut self, work: Work, now: Now, out: &mut Outbox) {
+    pub(super) fn processed(&mut self, work: Work, now: Now, out: &mut Outbox) {
         self.report_processed(work.polled, out);
         self.phase = match work.commits_after {
             true => self.commit(None, now, out),
