@@ -312,8 +312,7 @@ fn in_words(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> Str
         let rate = it.per_million.map_or("-".to_owned(), |rate| rounded(rate.value));
         format!("{rate} ({})", plural(it.runs, "run"))
     };
-    let head =
-        ["commit", "order", "promised", "kept", "without result/million", "repeated/million"];
+    let head = ["commit", "order", "promised", "kept", "skipped/million", "repeated/million"];
     let mut rows = vec![head.map(str::to_owned)];
     for row in summary.of_modes() {
         rows.push([
@@ -321,7 +320,7 @@ fn in_words(summary: &Summary, outcome: Outcome, out: &str, style: Style) -> Str
             row.setting.commit.order().to_owned(),
             row.promise.name().to_owned(),
             if row.is_kept() { "yes" } else { "NO" }.to_owned(),
-            rate(&row.results_lacking),
+            rate(&row.skipped),
             rate(&row.results_again),
         ]);
     }

@@ -18,11 +18,11 @@ const COLUMNS: &[Column] = &[
     column("runs", "Decided runs", Kind::Count),
     column("runs_tested", "Tested in", Kind::Count),
     column("inputs", "Inputs", Kind::Count),
-    column("skipped", "Not processed", Kind::Count),
     column("results_lacking", "Without result", Kind::Count),
-    column("results_lacking_per_million", "per million", Kind::Number),
-    column("results_lacking_low", "95 % from", Kind::Number),
-    column("results_lacking_high", "to", Kind::Number),
+    column("skipped", "Skipped", Kind::Count),
+    column("skipped_per_million", "per million", Kind::Number),
+    column("skipped_low", "95 % from", Kind::Number),
+    column("skipped_high", "to", Kind::Number),
     column("reprocessed", "Processed again", Kind::Count),
     column("results_again", "Result repeated", Kind::Count),
     column("results_again_per_million", "per million", Kind::Number),
@@ -50,9 +50,9 @@ fn row(row: &Row) -> Vec<Cell> {
         Cell::count(row.runs_decided()),
         Cell::count(row.runs_tested),
         Cell::count(row.inputs),
-        Cell::count(row.skipped.count),
+        Cell::count(row.results_lacking.count),
     ];
-    cells.extend(rated(&row.results_lacking));
+    cells.extend(rated(&row.skipped));
     cells.push(Cell::count(row.reprocessed.count));
     cells.extend(rated(&row.results_again));
     cells.extend([row.uncommitted.count, row.duplicated.count, row.violations].map(Cell::count));

@@ -97,7 +97,7 @@ fn overview(summary: &Summary) -> Markup {
                     th scope="col" { "Commit" }
                     th scope="col" { "Promised" }
                     th scope="col" { "Kept" }
-                    th scope="col" class="number" { "Without result, per million" }
+                    th scope="col" class="number" { "Skipped, per million" }
                     th scope="col" class="number" { "in runs" }
                     th scope="col" class="number" { "Result repeated, per million" }
                     th scope="col" class="number" { "in runs" }
@@ -106,8 +106,8 @@ fn overview(summary: &Summary) -> Markup {
                 tbody { @for row in summary.of_modes() { (overview_row(row)) } }
             }
         } }
-        p class="small" { "“Promised” is about the results, as readers of committed records find them. A \
-            result is repeated if it is there more than once; an input that was processed again, but \
+        p class="small" { "An input is skipped if no member has finished processing it, though the group has gone \
+            beyond it. A result is repeated if readers of committed records find it more than once; an input that was processed again, but \
             whose first result was aborted, counts only in the last column." }
     }
 }
@@ -118,7 +118,7 @@ fn overview_row(row: &Row) -> Markup {
             br; span class="small" { (row.setting.commit.order()) } }
         td data-label="Promised" { (row.promise.name()) }
         td data-label="Kept" { (kept(row)) }
-        (measured("Without result, per million", &row.results_lacking, row))
+        (measured("Skipped, per million", &row.skipped, row))
         (measured("Result repeated, per million", &row.results_again, row))
         td class="number" data-label="Processed again" { (grouped(row.reprocessed.count)) }
     } }
@@ -295,8 +295,9 @@ fn method(summary: &Summary) -> Markup {
             li { b { "Simulated. " } "Everything follows Kafka's protocol in virtual time. Faults are far denser than \
                 in production: rates compare settings, and do not predict those of a cluster." }
             li { b { "Counted " } "are inputs of committed transactions and of plain producers that the group has \
-                passed. An input is without result if no reader of committed records finds one, and \
-                repeated if it finds more than one." }
+                passed. An input is skipped if no member has finished processing it; its result may be there, since \
+                results are sent first. A result is repeated if readers of committed records find more than \
+                one." }
             li { b { "Intervals " } "are 95 %: of rates by percentile bootstrap over seeds (" (grouped(ROUNDS as u64))
                 " draws), from " (FEWEST) " seeds with such an input on; of shares of runs by Wilson's score, which \
                 bounds what was never seen." }

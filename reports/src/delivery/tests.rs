@@ -78,7 +78,7 @@ fn a_table_that_keeps_its_promises_has_rates_intervals_and_bounds() {
     assert!(summary.rows.iter().all(super::Row::is_kept));
     let before = &summary.rows[4];
     assert_eq!(before.setting.commit, Mode::SyncBefore);
-    let rate = before.results_lacking.per_million.expect("there are inputs");
+    let rate = before.skipped.per_million.expect("there are inputs");
     assert_eq!(rate.value, 30_000.0);
     assert!(rate.estimate().is_some());
     let exact =

@@ -26,11 +26,11 @@ pub struct DeliveryPlot {
 pub const DELIVERY: [DeliveryPlot; 2] = [
     DeliveryPlot {
         id: "skipped",
-        title: "Inputs without a result",
-        reading: "Committed inputs that the group has passed and that have no result, per million, with \
+        title: "Inputs that no member processed",
+        reading: "Committed inputs that the group has passed and that no member has finished processing, per million, with \
                   read_committed and idempotent producers. The line is the 95 % interval by bootstrap over \
                   seeds; where nothing was skipped there is none, and the table bounds the share of runs.",
-        of: |row| row.results_lacking,
+        of: |row| row.skipped,
     },
     DeliveryPlot {
         id: "repeated",

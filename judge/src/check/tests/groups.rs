@@ -483,12 +483,24 @@ fn a_group_that_has_not_settled_is_reported_unless_its_coordinator_is_gone() {
 
 /// Two inputs, the outputs of which are the records 100 and 101; the group has committed `to`.
 fn pipeline(outputs: &[(Offset, u64)], to: Offset) -> Vec<(&'static str, &'static str)> {
+    let setup = GroupSetup { outputs: 1, ..GroupSetup::default() };
+    let history = pipeline_of(setup, 2, outputs, to);
+    found(&history).into_iter().filter(|it| it.0 == "reflected-once").collect()
+}
+
+/// The same, of which the member reports that it has processed up to an offset.
+fn pipeline_of(
+    setup: GroupSetup,
+    processed: Offset,
+    outputs: &[(Offset, u64)],
+    to: Offset,
+) -> History {
     let mut history = History::grouped();
-    set_up(&mut history, GroupSetup { outputs: 1, ..GroupSetup::default() });
+    set_up(&mut history, setup);
     history.produce(&[0, 1]);
     history.generation(1, &[(1002, &[0, 1])]);
     history.take(1002, 1, None);
-    history.process(1002, 2);
+    history.process(1002, processed);
     for (offset, record) in outputs {
         let (group, partition, offset) = (GROUP.into(), ORDERS, *offset);
         let derived = MemberFact::Derived { group, partition, offset, record: *record };
@@ -498,7 +510,19 @@ fn pipeline(outputs: &[(Offset, u64)], to: Offset) -> Vec<(&'static str, &'stati
         history.replicate(OTHER);
     }
     history.commit(1002, 1, 1, to);
-    found(&finish(history)).into_iter().filter(|it| it.0 == "reflected-once").collect()
+    finish(history)
+}
+
+/// A member may end when its transaction is committed, before it learns of that.
+#[test]
+fn an_input_whose_results_are_committed_with_its_offset_is_not_skipped() {
+    let skipped = |outputs_apart, outputs: &[(Offset, u64)]| {
+        let setup = GroupSetup { outputs: 1, outputs_apart, ..GroupSetup::default() };
+        pipeline_of(setup, 1, outputs, 2).judge().groups[GROUP].skipped
+    };
+    assert_eq!(skipped(false, &[(0, 100), (1, 101)]), 0);
+    assert_eq!(skipped(false, &[(0, 100)]), 1);
+    assert_eq!(skipped(true, &[(0, 100), (1, 101)]), 1, "results that were sent prove nothing");
 }
 
 #[test]

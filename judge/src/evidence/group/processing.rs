@@ -2,13 +2,14 @@
 //! processed more than once.
 
 use super::members::{Life, Moved, Processed};
-use super::reflection::{self, Reflection};
+use super::reflection::{self, Reflected, Reflection};
 use crate::evidence::batch::{HOLE, NO_RECORD};
 use crate::evidence::end::Final;
 use crate::evidence::transaction::Fate;
 use crate::evidence::view::View;
 use engine::ids::Offset;
 use machine::ClusterId;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -90,7 +91,22 @@ pub(in crate::evidence) fn of_groups(view: &View, finals: &[Final]) -> Vec<Proce
         let name = (key.0, key.1.clone());
         let reflection =
             each.map(|each| reflection::of_group(view, finals, (name.0, &name.1), each, &visible));
-        Processing { reflection, ..of_group(view, finals, key.0, key.1) }
+        let is_apart = view.setup.group_setups.get(&key).is_some_and(|it| it.outputs_apart);
+        let mut of = of_group(view, finals, key.0, key.1);
+        if let Some(reflection) = reflection.as_ref().filter(|_| !is_apart) {
+            // Results that are committed with their offsets are there, whether or not the application lived
+            // to learn of it.
+            let lacking = |it: &Skipped| {
+                let its = |other: &&Reflected| {
+                    (other.partition, other.offset) == (it.partition, it.offset)
+                };
+                reflection.others.iter().find(its).is_some_and(|it| it.has == Ordering::Less)
+            };
+            let before = of.skipped.len();
+            of.skipped.retain(lacking);
+            of.processed += (before - of.skipped.len()) as u64;
+        }
+        Processing { reflection, ..of }
     });
     processing.collect()
 }
