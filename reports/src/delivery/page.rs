@@ -98,9 +98,7 @@ fn overview(summary: &Summary) -> Markup {
                     th scope="col" { "Promised" }
                     th scope="col" { "Kept" }
                     th scope="col" class="number" { "Skipped, per million" }
-                    th scope="col" class="number" { "in runs" }
                     th scope="col" class="number" { "Result repeated, per million" }
-                    th scope="col" class="number" { "in runs" }
                     th scope="col" class="number" { "Processed again" }
                 } }
                 tbody { @for row in summary.of_modes() { (overview_row(row)) } }
@@ -128,17 +126,16 @@ fn overview_row(row: &Row) -> Markup {
 fn measured(head: &str, it: &Measure, row: &Row) -> Markup {
     let rate = it.per_million.map_or("–".to_owned(), |rate| rounded(rate.value));
     let range = it.per_million.and_then(Rate::estimate);
+    let runs = format!("{} of {} runs", grouped(it.runs), grouped(row.runs_decided()));
+    let bound = it.share.filter(|_| it.count == 0).map(|share| percent(share.high));
     html! {
-        td class="number" data-label=(head) {
-            span { (rate)
-            @if let Some(range) = range { br; span class="small" { (interval(range, rounded)) } } }
-        }
-        td class="number" data-label="in runs" {
-            span { (grouped(it.runs)) " of " (grouped(row.runs_decided()))
-            @if it.count == 0 && let Some(share) = it.share {
-                br; span class="small" { "at most " (percent(share.high)) }
-            } }
-        }
+        td class="number" data-label=(head) { span {
+            (rate)
+            @if let Some(range) = range { " " span class="small" { "(" (interval(range, rounded)) ")" } }
+            br;
+            span class="small" { "in " (runs)
+                @if let Some(bound) = bound { ", at most " (bound) } }
+        } }
     }
 }
 
