@@ -51,9 +51,13 @@ pub(super) fn of_clients(run: &Simulation) -> Vec<Notice> {
                 hint(run, node, app.group(), *error)
             ));
         }
+        let mut thrown: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         for (partition, error) in app.thrown() {
             let name = run.board().name(node.cluster, *partition);
-            notice(format!("poll threw {} for {name}{}", error.exception(), hint_of(error)));
+            thrown.entry((error.exception(), hint_of(error))).or_default().push(name);
+        }
+        for ((exception, hint), partitions) in thrown {
+            notice(format!("poll threw {exception} for {}{hint}", partitions.join(", ")));
         }
         let seeks = app.remarks().seeks_of_nothing;
         if seeks > 0 {
