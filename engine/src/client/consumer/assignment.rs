@@ -169,6 +169,7 @@ impl Consumer {
     /// that are not assigned have no effect; in Kafka the call throws. Returns the paused ones.
     pub fn pause(
         &mut self,
+        now: Now,
         partitions: &[NamedPartition],
         out: &mut Outbox,
     ) -> Vec<TopicPartition> {
@@ -177,6 +178,8 @@ impl Consumer {
             out.observe(Fact::Reached(Reach::PartitionsPaused));
             let partitions = changed.clone();
             out.observe(Fact::Client(ClientFact::Paused { partitions }));
+            // What is buffered of them no longer keeps the others of its node from being fetched.
+            self.run(now, out);
         }
         changed
     }

@@ -52,7 +52,7 @@ impl MemberApp {
         for pauses in self.pauses_due.drain(..) {
             let owned = member.owned().to_vec();
             match pauses {
-                true => member.consumer_mut().pause(&owned, out),
+                true => member.consumer_mut().pause(now, &owned, out),
                 false => member.consumer_mut().resume(now, &owned, out),
             };
         }
