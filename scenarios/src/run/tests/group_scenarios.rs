@@ -137,7 +137,7 @@ fn what_an_application_repeats_on_purpose_is_counted_as_meant() {
     let verdict = with("rewind", 1);
     assert_eq!(verdict.outcome, Outcome::Pass, "{:?}", verdict.violations);
     let counts = &verdict.groups[GROUP];
-    assert!(counts.rewound > 1_000 && counts.skipped == 0, "{counts:?}");
+    assert!(counts.rewound >= 400 && counts.skipped == 0, "{counts:?}");
     assert!(hazards(&verdict).iter().all(|it| *it == "processed-again"), "{:?}", hazards(&verdict));
 }
 
