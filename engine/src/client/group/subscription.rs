@@ -27,7 +27,7 @@ impl GroupConsumer {
     }
 
     /// The listener of the application is called at each assignment, too (`onPartitionsAssigned`): the
-    /// poll goes on when it returns ([`Self::listener_returned`] after [`GroupEvent::Assigned`]).
+    /// poll goes on when it returns ([`Self::listener_returned`] after `GroupEvent::Assigned`).
     pub fn listen_to_assignments(&mut self) {
         self.listens_to_assignments = true;
     }
