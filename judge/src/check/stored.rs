@@ -21,7 +21,7 @@ const TWICE: &str = "an input is in the store of its group more than once";
 const BEYOND: &str = "an input is in the store of its group, which goes on before it";
 
 impl Stored {
-    pub(super) const NAME: &'static str = "stored-once";
+    pub(super) const NAME: &'static str = "in-store-once";
 }
 
 impl Check for Stored {

@@ -80,7 +80,7 @@ pub(super) const NO_RULE: &[NoRule] = &[
         history: (GROUPS, "a_paused_partition_returns_nothing"),
     },
     NoRule {
-        check: "stored-once",
+        check: "in-store-once",
         why: "the store of an application fences, or does not, by a key of the scenario and not by a rule of the protocol",
         history: (GROUPS, "each_input_is_in_the_store_of_its_group_once"),
     },

@@ -20,7 +20,7 @@
 //! | a committed offset does not go back | `offsets-never-back` |
 //! | the state of a coordinator is the replay of its log | `groups-as-replayed` |
 //! | a group processes every record, and again only what it had not committed | `group-processes-all` |
-//! | each input of a group with a store of its own is in the store exactly once | `stored-once` |
+//! | each input of a group with a store of its own is in the store exactly once | `in-store-once` |
 //!
 //! Kafka promises *at least once*, to applications that commit after they have processed. It fences a
 //! member that is no longer one when it talks to the coordinator, and nowhere else: such a *zombie* may
