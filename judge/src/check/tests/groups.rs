@@ -6,9 +6,10 @@ use crate::verdict::Judgement;
 use engine::error::ErrorCode;
 use engine::fact::{
     ClientFact, Fact, GroupFact, GroupState, MemberFact, MemberRemoval, Positioning, Revocation,
+    StoreFact,
 };
 use engine::ids::Offset;
-use machine::ClusterId;
+use machine::{ClusterId, NodeId};
 
 /// Ten records; client 1002 is the only member, has processed and committed all.
 fn good() -> History {
@@ -560,6 +561,33 @@ fn a_group_whose_application_seeks_back_on_purpose_repeats_what_is_meant() {
     history.process(1003, 10);
     let counts = finish(history).judge().groups[GROUP].clone();
     assert_eq!((counts.reprocessed, counts.rewound), (7, 2));
+}
+
+#[test]
+fn each_input_is_in_the_store_of_its_group_once() {
+    // Results of these inputs are written, and then the store has this position.
+    let write = |history: &mut History, inputs: std::ops::Range<usize>, to: Offset| {
+        let inputs = inputs.start as Offset..inputs.end as Offset;
+        let inputs = inputs.clone().zip(numbers(inputs.start as usize..inputs.end as usize));
+        let (group, by) = (GROUP.into(), NodeId::new(0, 1002));
+        let inputs = inputs.collect();
+        let partition = ORDERS;
+        let (epoch, current) = (1, 1);
+        let fact = StoreFact::Committed { group, by, partition, epoch, current, inputs, to };
+        history.client(1002, ClientFact::Store(fact));
+    };
+    let all = |writes: &[(std::ops::Range<usize>, Offset)]| {
+        let mut history = good();
+        writes.iter().for_each(|(inputs, to)| write(&mut history, inputs.clone(), *to));
+        found(&finish(history))
+    };
+    assert_eq!(all(&[(0..5, 5), (5..10, 10)]), []);
+    let lacking = "an input is not in the store of its group";
+    assert_eq!(all(&[(0..5, 5), (6..10, 10)]), [("in-store-once", lacking)]);
+    let twice = "an input is in the store of its group more than once";
+    assert_eq!(all(&[(0..5, 5), (4..10, 10)]), [("in-store-once", twice)]);
+    let beyond = "an input is in the store of its group, which goes on before it";
+    assert_eq!(all(&[(0..10, 9)]), [("in-store-once", beyond)]);
 }
 
 #[test]
