@@ -166,8 +166,11 @@ impl Scene {
         let asked = place.and_then(|place| self.stage.asked.remove(place)).expect("a fetch");
         let mut batch = BatchBuilder::new().base_offset(base).leader_epoch(3);
         (0..count).for_each(|_| batch.append(1, None, Some(b"value"), &[]));
-        let partition = FetchedPartition {
-            partition: orders(index),
+        let Request::Fetch(fetch) = asked.body.clone() else { panic!("{asked:?}") };
+        let batch = batch.build();
+        // A response without a session has all partitions of the request.
+        let of = |partition: TopicPartition| FetchedPartition {
+            partition,
             error: ErrorCode::None,
             high_watermark: 100,
             last_stable_offset: 100,
@@ -176,12 +179,13 @@ impl Scene {
             current_leader: None,
             aborted_transactions: None,
             preferred_read_replica: None,
-            records: Records(vec![batch.build()]),
+            records: Records(if partition == orders(index) { vec![batch.clone()] } else { vec![] }),
         };
+        let partitions = fetch.partitions.iter().map(|it| of(it.partition)).collect();
         let response = FetchResponse {
             error: ErrorCode::None,
             session_id: FetchMetadata::NO_SESSION,
-            partitions: vec![partition],
+            partitions,
         };
         self.answer(&asked, response);
     }

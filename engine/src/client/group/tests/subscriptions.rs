@@ -48,7 +48,7 @@ fn a_member_takes_what_matches_its_pattern_and_joins_again_for_what_does_not() {
 }
 
 #[test]
-fn a_paused_partition_keeps_its_position_and_hands_nothing_out() {
+fn a_paused_partition_keeps_position_and_records_while_others_go_on() {
     let mut scene = Scene::owner(&config(), &[0, 1]);
     scene.fetched(0, 5, 3);
     let paused =
@@ -56,10 +56,19 @@ fn a_paused_partition_keeps_its_position_and_hands_nothing_out() {
     assert_eq!(paused, [orders(0)]);
     assert!(scene.poll().is_empty(), "what is fetched is not handed out");
     assert_eq!(scene.member.consumer().position(orders(0)), Some(5));
+    scene.stage.settle(&mut scene.member);
+    let fetch = |it: &Asked| match &it.body {
+        Request::Fetch(fetch) => Some(fetch.partitions.clone()),
+        _ => None,
+    };
+    let asked: Vec<_> = scene.stage.asked.iter().filter_map(fetch).flatten().collect();
+    assert!(asked.iter().all(|it| it.partition == orders(1)) && !asked.is_empty(), "{asked:?}");
     let now = scene.stage.now;
     let consumer = scene.member.consumer_mut();
     assert!(consumer.resume(now, &partitions(&[1]), &mut scene.stage.out).is_empty());
     assert_eq!(consumer.resume(now, &partitions(&[0]), &mut scene.stage.out), [orders(0)]);
+    let polled = scene.poll();
+    assert_eq!((polled[0].partition, polled[0].from, polled[0].to), (orders(0), 5, 8));
 }
 
 /// `onPartitionsRevoked` of an eager member ends a pause, an assignment that keeps the partition does not.
